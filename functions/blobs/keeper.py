@@ -1,0 +1,38 @@
+"""Keeps S3 in step with the tables.  Decision: docs/decisions/payloads.md.
+
+Fed by the streams of the tables that own payloads: an object whose item exists loses its pending mark (which would have
+the bucket remove it within a day), an object whose item went, by deletion or TTL, is deleted.  Both may be repeated.
+"""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+
+from backbone import payloads
+from backbone.dynamodb import decode
+from backbone.observability import logger
+from functions.blobs import domain
+
+_processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+
+
+def keep_in_step(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
+    """Handle a batch of stream records; answers which failed."""
+    if not event.get("Records"):
+        return {"batchItemFailures": []}
+    failures: Any = process_partial_response(event=event, record_handler=_follow, processor=_processor)
+    return dict(failures)
+
+
+def _follow(record: DynamoDBRecord) -> None:
+    before, after = (_blob_of(record.raw_event["dynamodb"].get(name)) for name in ("OldImage", "NewImage"))
+    for key in domain.taken_into_use(before, after):
+        payloads.confirm(key)
+    for key in domain.given_up(before, after):
+        payloads.remove(key)
+        logger.info("payload removed")
+
+
+def _blob_of(image: dict[str, Any] | None) -> dict[str, Any] | None:
+    return decode({name: value for name, value in image.items() if name == payloads.BLOB}) if image else None

@@ -1,0 +1,26 @@
+"""Challenges over HTTP.  Contract: devices.md, section 4."""
+
+from backbone import clock
+from backbone.caller import Caller
+from backbone.http import Api, Created
+from backbone.ids import ChallengeId
+from functions.challenges import domain
+from functions.challenges.models import ChallengeOut
+from functions.challenges.store import ChallengeStore
+
+api = Api("challenges")
+store = ChallengeStore()
+
+
+@api.post("/api/v2/Challenges")
+def create_challenge(caller: Caller | None) -> Created[ChallengeOut]:
+    """Issue a challenge; signing it proves possession of a key."""
+    challenge = domain.issue_challenge(caller, now=clock.now())
+    store.add(challenge)
+    return Created(ChallengeOut.of(challenge), location=f"/api/v2/Challenges/{challenge.id}")
+
+
+@api.get("/api/v2/Challenges/{id}")
+def get_challenge(id: ChallengeId, caller: Caller) -> ChallengeOut:
+    """Read any challenge.  404 from an hour after its expiry on."""
+    return ChallengeOut.of(store.get(id, now=clock.now()))

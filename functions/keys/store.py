@@ -1,0 +1,37 @@
+"""Where the key sets are kept: two SSM parameters under the stack's prefix."""
+
+from typing import Any
+
+import boto3
+
+from backbone.access_tokens import PRIVATE, PUBLIC
+from backbone.settings import settings
+from functions.keys.domain import KeySets
+
+
+class KeySetStore:
+    """`<prefix>/private` (SecureString) and `<prefix>/public` (String)."""
+
+    def __init__(self) -> None:
+        self._ssm: Any = boto3.client("ssm")
+
+    def private(self) -> str | None:
+        """The private set; None before the first key."""
+        try:
+            answer = self._ssm.get_parameter(Name=self._name(PRIVATE), WithDecryption=True)
+        except self._ssm.exceptions.ParameterNotFound:
+            return None
+        return str(answer["Parameter"]["Value"])
+
+    def save(self, sets: KeySets) -> None:
+        """Publish first, sign later: nobody may meet a token before its key."""
+        self._ssm.put_parameter(Name=self._name(PUBLIC), Value=sets.public, Type="String", Overwrite=True)
+        self._ssm.put_parameter(Name=self._name(PRIVATE), Value=sets.private, Type="SecureString", Overwrite=True)
+
+    def remove(self) -> None:
+        """Forget both sets, when the stack goes."""
+        self._ssm.delete_parameters(Names=[self._name(PRIVATE), self._name(PUBLIC)])
+
+    @staticmethod
+    def _name(kind: str) -> str:
+        return f"{settings().token_keys}/{kind}"

@@ -1,0 +1,79 @@
+"""From the tables' streams to the event bus.  How events travel: docs/events.md.
+
+A stream record is done when the bus has taken all its events.  Records of one shard come in order and a failed one is
+reported by its sequence number: everything from it on is delivered again, nothing before it.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from backbone.dynamodb import decode
+from backbone.events import EventEnvelope
+from backbone.observability import logger
+from backbone.settings import settings
+from functions.outbox.domain import new_events
+
+PUT_EVENTS_LIMIT = 10
+"""The most events the bus takes in one call."""
+SOURCE = "backbone"
+
+
+@lru_cache(maxsize=1)
+def client() -> Any:
+    """The process's EventBridge client."""
+    return boto3.client("events", config=Config(retries={"mode": "standard", "max_attempts": 4}, tcp_keepalive=True))
+
+
+def publish_stream(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
+    """Publish the events of a batch of stream records; answers which record to go on from."""
+    pending = [
+        (record["dynamodb"]["SequenceNumber"], envelope)
+        for record in event.get("Records", [])
+        for envelope in _events_of(record)
+    ]
+    for batch in _batches(pending):
+        failed = _publish(batch)
+        if failed is not None:
+            return {"batchItemFailures": [{"itemIdentifier": failed}]}
+    return {"batchItemFailures": []}
+
+
+def _events_of(record: dict[str, Any]) -> list[EventEnvelope]:
+    images = [record["dynamodb"].get(name) for name in ("OldImage", "NewImage")]
+    before, after = (decode(_only_events(image)) if image else None for image in images)
+    return new_events(before, after)
+
+
+def _only_events(image: dict[str, Any]) -> dict[str, Any]:
+    # Payloads arrive as base64 text in stream records; nothing but the events is decoded.
+    return {name: value for name, value in image.items() if name == "events"}
+
+
+def _batches(pending: list[tuple[str, EventEnvelope]]) -> Iterator[list[tuple[str, EventEnvelope]]]:
+    for begin in range(0, len(pending), PUT_EVENTS_LIMIT):
+        yield pending[begin : begin + PUT_EVENTS_LIMIT]
+
+
+def _publish(batch: list[tuple[str, EventEnvelope]]) -> str | None:
+    entries = [
+        {
+            "Source": SOURCE,
+            "DetailType": envelope.name,
+            "Detail": json.dumps(envelope.to_dict(), separators=(",", ":"), ensure_ascii=False),
+            "EventBusName": settings().event_bus,
+            "Time": envelope.time,
+        }
+        for _, envelope in batch
+    ]
+    answers = client().put_events(Entries=entries)["Entries"]
+    for (sequence_number, envelope), answer in zip(batch, answers, strict=True):
+        if "EventId" not in answer:
+            logger.error("event refused by the bus", event_name=envelope.name, reason=answer.get("ErrorCode"))
+            return sequence_number
+        logger.info("event published", event_name=envelope.name, correlation_id=envelope.correlation_id)
+    return None

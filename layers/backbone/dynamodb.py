@@ -1,0 +1,283 @@
+"""DynamoDB, as stores use it: plain dicts in, plain dicts out, conditions as expressions, lost races as exceptions.
+
+Expressions are written in DynamoDB's own language.  Names with `#` stand for the attribute of that name (`#status` is
+`status`), so reserved words need no table of their own; values are given without their colon.
+
+    table.update({"pk": "X"}, "SET #status = :new", {"new": "Active", "old": "Pending"}, condition="#status = :old")
+
+Numbers come back as `int`, binaries as `bytes`.  Reads are strongly consistent unless said otherwise.
+"""
+
+import random
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import boto3
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+Item = dict[str, Any]
+Key = Mapping[str, Any]
+Values = Mapping[str, Any]
+
+TRANSACTION_LIMIT = 100
+"""The most items one transaction may write."""
+BATCH_READ_LIMIT = 100
+BATCH_WRITE_LIMIT = 25
+
+_CONFLICT_ATTEMPTS = 12
+_CONFLICT_PAUSE_SECONDS = 0.01
+_NAME = re.compile(r"#(\w+)")
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+@lru_cache(maxsize=1)
+def client() -> Any:
+    """The process's DynamoDB client."""
+    config = Config(
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"mode": "standard", "max_attempts": 4},
+        tcp_keepalive=True,
+        parameter_validation=False,
+    )
+    return boto3.client("dynamodb", config=config)
+
+
+class ConditionFailed(Exception):
+    """A single write lost against its condition; `item` is what was there, if anything."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__("condition failed")
+        self.item = item
+
+
+class TransactionFailed(Exception):
+    """A transaction lost against at least one condition and wrote nothing.
+
+    `failed` maps the positions of the failed writes to what was there (None: no such item).
+    """
+
+    def __init__(self, failed: Mapping[int, Item | None]) -> None:
+        super().__init__(f"conditions failed: {sorted(failed)}")
+        self.failed = failed
+
+
+def encode(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain dict as DynamoDB attribute values; members that are None are left out."""
+    return {name: _serialize(value) for name, value in item.items() if value is not None}
+
+
+def decode(item: Mapping[str, Any]) -> Item:
+    """DynamoDB attribute values as a plain dict."""
+    return {name: _plain(_deserialize(value)) for name, value in item.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, Binary):
+        return bytes(value.value)
+    if isinstance(value, list):
+        return [_plain(element) for element in value]
+    if isinstance(value, dict):
+        return {name: _plain(element) for name, element in value.items()}
+    return value
+
+
+def _names(*expressions: str | None) -> dict[str, Any]:
+    names = {match for expression in expressions if expression for match in _NAME.findall(expression)}
+    return {"ExpressionAttributeNames": {f"#{name}": name for name in names}} if names else {}
+
+
+def _values(values: Values | None) -> dict[str, Any]:
+    if not values:
+        return {}
+    return {"ExpressionAttributeValues": {f":{name}": _serialize(value) for name, value in values.items()}}
+
+
+def _condition(condition: str | None) -> dict[str, Any]:
+    if condition is None:
+        return {}
+    return {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One part of a transaction; made by `Table.putting`, `updating`, `deleting` and `checking`."""
+
+    operation: str
+    request: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPage:
+    """The items of a query and the key to go on from (None: there is no more)."""
+
+    items: list[Item]
+    last_key: Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table by name."""
+
+    name: str
+
+    def get(self, key: Key, *, consistent: bool = True) -> Item | None:
+        """One item or None."""
+        found = client().get_item(TableName=self.name, Key=encode(key), ConsistentRead=consistent).get("Item")
+        return decode(found) if found else None
+
+    def put(self, item: Mapping[str, Any], *, condition: str | None = None, values: Values | None = None) -> None:
+        """Write a whole item.  Raises `ConditionFailed`."""
+        _write(client().put_item, self.putting(item, condition=condition, values=values))
+
+    def update(self, key: Key, expression: str, values: Values | None = None, *, condition: str | None = None) -> Item:
+        """Change an item and return it as it is afterwards.  Raises `ConditionFailed`."""
+        write = self.updating(key, expression, values, condition=condition)
+        changed = _write(client().update_item, write, ReturnValues="ALL_NEW")
+        return decode(changed.get("Attributes", {}))
+
+    def delete(self, key: Key, *, condition: str | None = None, values: Values | None = None) -> None:
+        """Remove an item.  Raises `ConditionFailed`."""
+        _write(client().delete_item, self.deleting(key, condition=condition, values=values))
+
+    def putting(self, item: Mapping[str, Any], *, condition: str | None = None, values: Values | None = None) -> Write:
+        """A put as part of a transaction."""
+        request = {"TableName": self.name, "Item": encode(item)}
+        return Write("Put", {**request, **_condition(condition), **_names(condition), **_values(values)})
+
+    def updating(
+        self, key: Key, expression: str, values: Values | None = None, *, condition: str | None = None
+    ) -> Write:
+        """An update as part of a transaction."""
+        request = {"TableName": self.name, "Key": encode(key), "UpdateExpression": expression}
+        return Write("Update", {**request, **_condition(condition), **_names(expression, condition), **_values(values)})
+
+    def deleting(self, key: Key, *, condition: str | None = None, values: Values | None = None) -> Write:
+        """A deletion as part of a transaction."""
+        request = {"TableName": self.name, "Key": encode(key)}
+        return Write("Delete", {**request, **_condition(condition), **_names(condition), **_values(values)})
+
+    def checking(self, key: Key, condition: str, values: Values | None = None) -> Write:
+        """A condition on an item that the transaction does not change."""
+        request = {"TableName": self.name, "Key": encode(key)}
+        return Write("ConditionCheck", {**request, **_condition(condition), **_names(condition), **_values(values)})
+
+    def query(
+        self,
+        condition: str,
+        values: Values,
+        *,
+        index: str | None = None,
+        filter: str | None = None,
+        forward: bool = True,
+        limit: int | None = None,
+        start: Item | None = None,
+        consistent: bool = True,
+    ) -> QueryPage:
+        """One page of a query (at most `limit` items read, or 1 MB)."""
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": condition,
+            "ScanIndexForward": forward,
+            "ConsistentRead": consistent,
+            **_names(condition, filter),
+            **_values(values),
+        }
+        if index:
+            request["IndexName"] = index
+        if filter:
+            request["FilterExpression"] = filter
+        if limit:
+            request["Limit"] = limit
+        if start:
+            request["ExclusiveStartKey"] = encode(start)
+        answer = client().query(**request)
+        last_key = answer.get("LastEvaluatedKey")
+        return QueryPage([decode(item) for item in answer["Items"]], decode(last_key) if last_key else None)
+
+    def query_all(self, condition: str, values: Values, **options: Any) -> Iterator[Item]:
+        """Every item of a query, page after page."""
+        page = self.query(condition, values, **options)
+        yield from page.items
+        while page.last_key:
+            page = self.query(condition, values, **{**options, "start": page.last_key})
+            yield from page.items
+
+    def count(self, condition: str, values: Values, **options: Any) -> int:
+        """How many items a query matches.  Reads them all; only for partitions that stay small."""
+        return sum(1 for _ in self.query_all(condition, values, **options))
+
+
+def _write(call: Any, write: Write, **options: Any) -> Any:
+    try:
+        return call(**write.request, **options)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        found = error.response.get("Item")
+        raise ConditionFailed(decode(found) if found else None) from None
+
+
+def batch_get(*wanted: tuple[Table, Key]) -> list[Item | None]:
+    """Items of any tables in one round trip, in the order asked for; None where there is none.
+
+    The same key may be asked for twice.  More than 100 keys take one round trip per 100.
+    """
+    found: dict[tuple[str, frozenset[tuple[str, Any]]], Item] = {}
+    distinct = list({(table.name, frozenset(key.items())): (table, key) for table, key in wanted}.values())
+    for begin in range(0, len(distinct), BATCH_READ_LIMIT):
+        request: dict[str, Any] = {}
+        for table, key in distinct[begin : begin + BATCH_READ_LIMIT]:
+            keys = request.setdefault(table.name, {"Keys": [], "ConsistentRead": True})["Keys"]
+            keys.append(encode(key))
+        names = {table.name: tuple(key) for table, key in distinct}
+        while request:
+            answer = client().batch_get_item(RequestItems=request)
+            for table_name, items in answer["Responses"].items():
+                for item in map(decode, items):
+                    key_of = frozenset((name, item[name]) for name in names[table_name])
+                    found[table_name, key_of] = item
+            request = answer.get("UnprocessedKeys") or {}
+    return [found.get((table.name, frozenset(key.items()))) for table, key in wanted]
+
+
+def transact(writes: Sequence[Write]) -> None:
+    """All of these writes or none.
+
+    Raises `TransactionFailed` when a condition does not hold.  A mere collision with another transaction on the same
+    items is tried again after a short random pause.
+    """
+    request = [{write.operation: write.request} for write in writes]
+    for attempt in range(_CONFLICT_ATTEMPTS):
+        try:
+            client().transact_write_items(TransactItems=request)
+            return
+        except client().exceptions.TransactionCanceledException as error:
+            reasons = error.response["CancellationReasons"]
+            failed = {
+                position: decode(reason["Item"]) if reason.get("Item") else None
+                for position, reason in enumerate(reasons)
+                if reason.get("Code") == "ConditionalCheckFailed"
+            }
+            if failed:
+                raise TransactionFailed(failed) from None
+            if any(reason.get("Code") == "ValidationError" for reason in reasons) or attempt == _CONFLICT_ATTEMPTS - 1:
+                raise
+        time.sleep(random.uniform(0, _CONFLICT_PAUSE_SECONDS * 2 ** min(attempt, 5)))
+
+
+def write_all(writes: Iterable[Write]) -> None:
+    """Writes without conditions or order, each on its own; for clean-up that may be repeated."""
+    for write in writes:
+        operation = {"Put": client().put_item, "Update": client().update_item, "Delete": client().delete_item}
+        _write(operation[write.operation], write)

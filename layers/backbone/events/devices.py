@@ -1,0 +1,27 @@
+"""Events raised by Devices.  Contract: devices.md, section 13."""
+
+from backbone.addresses import Address
+from backbone.events.base import DomainEvent
+from backbone.ids import DeviceId, TierId
+
+
+class IdentityCreated(DomainEvent):
+    """An identity was created.  → quotas."""
+
+    address: Address
+    tier: TierId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.address}/Created"
+
+
+class BackupDeviceUsed(DomainEvent):
+    """A backup device logged in for the first time and is an ordinary device now.  → push."""
+
+    identity_address: Address
+    device_id: DeviceId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.device_id}/BackupDeviceUsed"

@@ -1,0 +1,28 @@
+"""Events raised by Messages.  Contract: messages.md, section 6."""
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from backbone.addresses import Address
+from backbone.events.base import DomainEvent
+from backbone.ids import MessageId, RelationshipId
+
+
+class MessageRecipient(BaseModel):
+    """A recipient and the relationship the message was sent on."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+    address: Address
+    relationship_id: RelationshipId
+
+
+class MessageCreated(DomainEvent):
+    """A message was accepted.  → synchronization (external event MessageReceived per recipient), quotas."""
+
+    message_id: MessageId
+    created_by: Address
+    recipients: tuple[MessageRecipient, ...]
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.message_id}/Created"

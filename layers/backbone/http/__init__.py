@@ -1,0 +1,48 @@
+"""How services speak HTTP.  A service's `api.py` needs only what is exported here."""
+
+from backbone.http.api import Api, Endpoint
+from backbone.http.context import RequestContext
+from backbone.http.lambda_handler import lambda_handler
+from backbone.http.models import (
+    Base64,
+    HeaderModel,
+    Int32,
+    Int64,
+    JsonBool,
+    NamedEnum,
+    QueryModel,
+    RequestModel,
+    ResponseModel,
+    StandardBase64,
+    Timestamp,
+    UInt8,
+    UInt16,
+)
+from backbone.http.paging import Page, PageOf, page_of
+from backbone.http.results import Created, NoContent, Raw
+
+__all__ = [
+    "Api",
+    "Base64",
+    "Created",
+    "Endpoint",
+    "HeaderModel",
+    "Int32",
+    "Int64",
+    "JsonBool",
+    "NamedEnum",
+    "NoContent",
+    "Page",
+    "PageOf",
+    "QueryModel",
+    "Raw",
+    "RequestContext",
+    "RequestModel",
+    "ResponseModel",
+    "StandardBase64",
+    "Timestamp",
+    "UInt8",
+    "UInt16",
+    "lambda_handler",
+    "page_of",
+]

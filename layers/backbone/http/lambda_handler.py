@@ -1,0 +1,58 @@
+"""From API Gateway to Chalice and back.
+
+HTTP APIs send payload 2.0, Chalice routes on the shape of REST APIs (1.0): a few renamed members are the whole
+difference, except for the query string, where 2.0 joins repeated parameters with commas and only `rawQueryString` tells
+them apart.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from chalice.app import Chalice
+
+from backbone.http.api import Api
+
+LambdaEvent = dict[str, Any]
+
+
+def to_chalice_event(event: LambdaEvent) -> LambdaEvent:
+    """A payload 2.0 event in the shape Chalice expects; any other event unchanged."""
+    if event.get("version") != "2.0":
+        return event
+    gateway = event["requestContext"]
+    _, _, route_path = event["routeKey"].partition(" ")
+    return {
+        "requestContext": {
+            "resourcePath": route_path,
+            "httpMethod": gateway["http"]["method"],
+            "path": event["rawPath"],
+            "requestId": gateway["requestId"],
+            "requestTimeEpoch": gateway.get("timeEpoch"),
+        },
+        "path": event["rawPath"],
+        "headers": event.get("headers") or {},
+        "pathParameters": event.get("pathParameters"),
+        "multiValueQueryStringParameters": parse_qs(event.get("rawQueryString") or "", keep_blank_values=True),
+        "stageVariables": event.get("stageVariables"),
+        "body": event.get("body"),
+        "isBase64Encoded": event.get("isBase64Encoded", False),
+    }
+
+
+def lambda_handler(*apis: Api) -> Callable[[LambdaEvent, Any], dict[str, Any]]:
+    """The Lambda entry point that serves these APIs.
+
+    An event that is no request (a direct invocation with `{}`) does nothing: it loads the function ahead of use.
+    """
+    app = Chalice(app_name=apis[0].service, configure_logs=False)
+    for api in apis:
+        app.register_blueprint(api)
+
+    def handle(event: LambdaEvent, lambda_context: Any) -> dict[str, Any]:
+        if "requestContext" not in event:
+            return {"statusCode": 204}
+        response: dict[str, Any] = app(to_chalice_event(event), lambda_context)
+        return response
+
+    return handle

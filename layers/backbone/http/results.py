@@ -1,0 +1,29 @@
+"""What a route may return besides a response model or a list of them."""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+ResultT = TypeVar("ResultT", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Created(Generic[ResultT]):
+    """201; `location` is the path of the new record, '' where the contract sends none."""
+
+    result: ResultT
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoContent:
+    """204 with an empty body: the only form of an empty success that clients accept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An answer without the envelope (token endpoint, health, well-known documents)."""
+
+    status: int
+    body: str
+    content_type: str
+    headers: dict[str, str] = field(default_factory=dict)

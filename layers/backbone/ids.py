@@ -1,0 +1,123 @@
+"""Typed ids.  Contract: http-common.md, section 11.
+
+An id is a three-letter prefix and 17 random characters.  Incoming ids are checked leniently: right prefix, at most 20
+characters, right alphabet; a shorter one is valid and simply not found.
+"""
+
+import secrets
+import string
+from typing import Any, ClassVar, Self
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from backbone.rules import broken_rule
+
+ALPHABET = string.ascii_letters + string.digits
+ERROR_ID_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ123456789"
+LENGTH = 20
+_ALPHABET = frozenset(ALPHABET)
+
+
+def random_text(length: int, alphabet: str = ALPHABET) -> str:
+    """`length` characters drawn uniformly by the operating system's generator."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def new_error_id() -> str:
+    """`ERR` + 17 characters without those that look alike (http-common.md, section 3.2)."""
+    return "ERR" + random_text(17, ERROR_ID_ALPHABET)
+
+
+class Id(str):
+    """Base of all ids; a subclass names its prefix."""
+
+    __slots__ = ()
+    prefix: ClassVar[str]
+
+    @classmethod
+    def new(cls) -> Self:
+        """A fresh id."""
+        return cls(cls.prefix + random_text(LENGTH - len(cls.prefix)))
+
+    @classmethod
+    def is_valid(cls, text: str) -> bool:
+        """The lenient rule of the contract."""
+        return text.startswith(cls.prefix) and len(text) <= LENGTH and _ALPHABET.issuperset(text)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`text` as id.  A violation becomes 400 `invalidPropertyValue`."""
+        if not cls.is_valid(text):
+            raise broken_rule(f"'{cls.__name__}' is not valid.")
+        return cls(text)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema())
+
+
+class ChallengeId(Id):
+    """`CHL…`"""
+
+    prefix = "CHL"
+
+
+class DeviceId(Id):
+    """`DVC…`"""
+
+    prefix = "DVC"
+
+
+class Username(Id):
+    """`USR…`, the log-in name of a device."""
+
+    prefix = "USR"
+
+
+class TierId(Id):
+    """`TIR…`"""
+
+    prefix = "TIR"
+
+
+class RelationshipId(Id):
+    """`REL…`"""
+
+    prefix = "REL"
+
+
+class RelationshipTemplateId(Id):
+    """`RLT…`"""
+
+    prefix = "RLT"
+
+
+class MessageId(Id):
+    """`MSG…`"""
+
+    prefix = "MSG"
+
+
+class FileId(Id):
+    """`FIL…`"""
+
+    prefix = "FIL"
+
+
+class SyncRunId(Id):
+    """`SYR…`"""
+
+    prefix = "SYR"
+
+
+class ExternalEventId(Id):
+    """`SYI…`"""
+
+    prefix = "SYI"
+
+
+class DatawalletModificationId(Id):
+    """`DWM…`"""
+
+    prefix = "DWM"

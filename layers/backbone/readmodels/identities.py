@@ -1,0 +1,40 @@
+"""Identities as other services read them.  Owner: functions/devices."""
+
+from dataclasses import dataclass
+
+from backbone.dynamodb import Item, Key, Table, Write
+from backbone.settings import settings
+
+ACTIVE = "Active"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityView:
+    """The status of an identity: `Active`, `ToBeDeleted` or `Deleting`."""
+
+    status: str
+
+    @classmethod
+    def of(cls, item: Item) -> "IdentityView":
+        """Read the owner's item."""
+        return cls(item["status"])
+
+    @property
+    def is_active(self) -> bool:
+        """Neither to be deleted nor being deleted."""
+        return self.status == ACTIVE
+
+
+def table() -> Table:
+    """The table of Devices."""
+    return Table(settings().devices_table)
+
+
+def key(address: str) -> Key:
+    """The item of an identity."""
+    return {"pk": f"ID#{address}", "sk": "I"}
+
+
+def check_active(address: str) -> Write:
+    """The part of a transaction that fails unless the identity exists and is active."""
+    return table().checking(key(address), "#status = :active", {"active": ACTIVE})

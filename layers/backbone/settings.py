@@ -1,0 +1,58 @@
+"""The one settings object: the environment of the function, read and checked once.
+
+Every value is a parameter of `template.yaml`; an invalid one stops the function at its first import, before it serves
+anything.
+"""
+
+import os
+from functools import lru_cache
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _split(text: object) -> object:
+    return tuple(part for part in text.split(";") if part) if isinstance(text, str) else text
+
+
+SemicolonList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class Settings(BaseModel):
+    """Typed `BACKBONE_*` variables; defaults are those of the contract (operations.md, section 4)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    did_domain: str = Field(min_length=3, max_length=45)
+    challenges_table: str = ""
+    devices_table: str = ""
+    relationships_table: str = ""
+    messages_table: str = ""
+    synchronization_table: str = ""
+    payload_bucket: str = ""
+    event_bus: str = ""
+    token_keys: str = ""
+    token_lifetime_seconds: int = Field(default=300, ge=60, le=3600)
+    password_policy: Literal["strict", "relaxed"] = "strict"
+    max_message_recipients: int = Field(default=1, ge=1)
+    max_unreceived_messages: int = Field(default=20, ge=1, le=100)
+    inline_payload_bytes: int = Field(default=16 * 1024, ge=0, le=256 * 1024)
+    default_page_size: int = Field(default=50, ge=1, le=1000)
+    max_page_size: int = Field(default=200, ge=1, le=1000)
+    cors_allowed_origins: SemicolonList = ()
+    cors_exposed_headers: SemicolonList = ()
+
+    @property
+    def token_issuer(self) -> str:
+        """The `iss` claim of access tokens."""
+        return f"https://{self.did_domain}"
+
+
+_PREFIX = "BACKBONE_"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process.  Raises `pydantic.ValidationError` naming every invalid variable."""
+    values = {name[len(_PREFIX) :].lower(): value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+    return Settings.model_validate(values)

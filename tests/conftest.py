@@ -1,0 +1,50 @@
+"""Fixtures shared by all tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from tests.support.api import InProcessApi
+from tests.support.engine import dynamodb_local, forget_clients, prepare_environment
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_endpoint() -> Iterator[str]:
+    """One DynamoDB Local for the whole run."""
+    with dynamodb_local() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fresh tables in moto."""
+    with mock_aws():
+        prepare_environment(monkeypatch, endpoint=None)
+        yield
+    forget_clients()
+
+
+@pytest.fixture(params=["moto", pytest.param("dynamodb-local", marks=pytest.mark.local_dynamodb)])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Fresh tables, once in moto and once in DynamoDB Local: for tests of stores."""
+    endpoint = None if request.param == "moto" else request.getfixturevalue("dynamodb_local_endpoint")
+    with mock_aws():
+        prepare_environment(monkeypatch, endpoint=endpoint)
+        yield request.param
+    forget_clients()
+
+
+@pytest.fixture
+def local_dynamodb(dynamodb_local_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fresh tables in DynamoDB Local: for races and capacity units.  Mark the test `local_dynamodb`."""
+    with mock_aws():
+        prepare_environment(monkeypatch, endpoint=dynamodb_local_endpoint)
+        yield
+    forget_clients()
+
+
+@pytest.fixture
+def api(moto: None) -> InProcessApi:
+    """The API on fresh tables in moto."""
+    return InProcessApi()

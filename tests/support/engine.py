@@ -1,0 +1,113 @@
+"""An engine under the stores: moto in this process, or AWS's own DynamoDB Local."""
+
+import json
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import OKPAlgorithm
+
+from backbone import access_tokens, dynamodb, payloads
+from backbone.settings import settings
+from tests.support.schema import SERVICES, table_definition
+
+DYNAMODB_LOCAL = (
+    Path(__file__).parents[1] / "e2e/official/node_modules/amplify-dynamodb-simulator/emulator/DynamoDBLocal.jar"
+)
+DOMAIN = "localhost"
+BUCKET = "payloads"
+TOKEN_KEYS = "/test/token-keys"
+
+
+@contextmanager
+def dynamodb_local() -> Iterator[str]:
+    """A running DynamoDB Local; yields its endpoint."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["java", f"-Djava.library.path={DYNAMODB_LOCAL.parent}/DynamoDBLocal_lib", "-jar", str(DYNAMODB_LOCAL)]
+    process = subprocess.Popen(
+        [*command, "-inMemory", "-sharedDb", "-port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=DYNAMODB_LOCAL.parent,
+    )
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def new_token_key(key_id: str, made_at: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A private and a public JSON Web Key."""
+    private = Ed25519PrivateKey.generate()
+    members = {"kid": key_id, "iat": made_at}
+    private_jwk = {**OKPAlgorithm.to_jwk(private, as_dict=True), **members}
+    public_jwk = {**OKPAlgorithm.to_jwk(private.public_key(), as_dict=True), **members}
+    return private_jwk, public_jwk
+
+
+_PRIVATE, _PUBLIC = new_token_key("test-key")
+
+
+def forget_clients() -> None:
+    """Drop everything cached per process, so that the next use sees the new environment."""
+    settings.cache_clear()
+    dynamodb.client.cache_clear()
+    payloads.client.cache_clear()
+    access_tokens.forget_keys()
+
+
+def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
+    """Fresh tables, bucket and token keys for one test; needs `mock_aws` around it."""
+    run = uuid.uuid4().hex[:8]
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "BACKBONE_DID_DOMAIN": DOMAIN,
+        "BACKBONE_PAYLOAD_BUCKET": BUCKET,
+        "BACKBONE_TOKEN_KEYS": TOKEN_KEYS,
+        "BACKBONE_EVENT_BUS": "backbone",
+        "BACKBONE_PASSWORD_POLICY": "relaxed",
+        "BACKBONE_MAX_MESSAGE_RECIPIENTS": "5",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for service in SERVICES:
+        monkeypatch.setenv(f"BACKBONE_{service.upper()}_TABLE", f"{service}-{run}")
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+    forget_clients()
+    for service in SERVICES:
+        dynamodb.client().create_table(**table_definition(service, f"{service}-{run}"))
+    region = {"LocationConstraint": "eu-central-1"}
+    boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=region)
+    put_token_keys([_PRIVATE], [_PUBLIC])
+
+
+def put_token_keys(private: list[dict[str, Any]], public: list[dict[str, Any]]) -> None:
+    """Set the key sets, newest first."""
+    ssm = boto3.client("ssm")
+    for kind, keys, store_as in (("private", private, "SecureString"), ("public", public, "String")):
+        ssm.put_parameter(Name=f"{TOKEN_KEYS}/{kind}", Value=json.dumps({"keys": keys}), Type=store_as, Overwrite=True)
+    access_tokens.forget_keys()
+
+
+def forged_token(claims: dict[str, object], *, algorithm: str, key: object, key_id: str = "test-key") -> str:
+    """A token made by a stranger."""
+    return jwt.encode(claims, key, algorithm=algorithm, headers={"typ": "at+jwt", "kid": key_id})  # type: ignore[arg-type]  # any key a stranger likes

@@ -1,0 +1,28 @@
+"""The tables as deployed: read from infra/storage.yaml, so that tests never run against another schema."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+STORAGE = Path(__file__).parents[2] / "infra" / "storage.yaml"
+SERVICES = ("challenges", "devices", "relationships", "messages", "synchronization")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short intrinsic functions, which no test looks at."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, suffix, node: suffix)
+
+
+def table_definition(service: str, table_name: str) -> dict[str, Any]:
+    """The arguments of `create_table` for a service's table."""
+    resources = yaml.load(STORAGE.read_text(encoding="utf-8"), _Loader)["Resources"]
+    properties = resources[f"{service.capitalize()}Table"]["Properties"]
+    kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+    return {
+        "TableName": table_name,
+        "BillingMode": "PAY_PER_REQUEST",
+        **{name: properties[name] for name in kept if name in properties},
+    }

@@ -1,0 +1,116 @@
+"""The outbox: events leave with the change that raised them.  How events travel: docs/events.md."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+
+from backbone.addresses import Address
+from backbone.correlation import current_correlation_id
+from backbone.dynamodb import encode
+from backbone.events import carried
+from backbone.events.relationships import RelationshipTemplateCreated
+from backbone.ids import RelationshipTemplateId
+from functions.outbox import publisher
+from functions.outbox.domain import new_events
+from functions.outbox.handler import stream
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+CREATOR = Address.of_public_key(b"creator", "localhost")
+
+
+def event_of(number: int) -> dict[str, Any]:
+    current_correlation_id.set("correlation")
+    template_id = RelationshipTemplateId(f"RLT{number:017d}")
+    return carried([RelationshipTemplateCreated(template_id=template_id, created_by=CREATOR)], NOW)[0]
+
+
+def record(number: int, before: list[Any] | None, after: list[Any] | None) -> dict[str, Any]:
+    images = {"OldImage": before, "NewImage": after}
+    return {
+        "eventName": "MODIFY",
+        "dynamodb": {
+            "SequenceNumber": str(number),
+            **{name: encode({"pk": "X", "events": events}) for name, events in images.items() if events is not None},
+        },
+    }
+
+
+class Bus:
+    """Takes what the outbox publishes; refuses the events named."""
+
+    def __init__(self) -> None:
+        self.taken: list[dict[str, Any]] = []
+        self.refused: set[str] = set()
+
+    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803  # boto3's name
+        answers = []
+        for entry in Entries:
+            if json.loads(entry["Detail"])["id"] in self.refused:
+                answers.append({"ErrorCode": "ThrottlingException"})
+            else:
+                self.taken.append(entry)
+                answers.append({"EventId": "1"})
+        return {"Entries": answers}
+
+
+@pytest.fixture
+def bus(moto: None, monkeypatch: pytest.MonkeyPatch) -> Bus:
+    bus = Bus()
+    monkeypatch.setattr(publisher, "client", lambda: bus)
+    return bus
+
+
+def test_an_event_is_new_only_with_the_change_that_brought_it() -> None:
+    first, second = event_of(1), event_of(2)
+
+    assert [event.id for event in new_events(None, {"events": [first]})] == [first["id"]]
+    assert new_events({"events": [first]}, {"events": [first], "status": "other"}) == []
+    assert [event.id for event in new_events({"events": [first]}, {"events": [second]})] == [second["id"]]
+    assert new_events({"events": [first]}, None) == []
+    assert new_events(None, {}) == []
+
+
+def test_events_reach_the_bus_with_name_id_time_and_correlation(bus: Bus) -> None:
+    answer = stream({"Records": [record(1, None, [event_of(1)])]}, None)
+
+    (entry,) = bus.taken
+    assert answer == {"batchItemFailures": []}
+    assert (entry["DetailType"], entry["EventBusName"], entry["Time"]) == (
+        "RelationshipTemplateCreated",
+        "backbone",
+        NOW,
+    )
+    assert json.loads(entry["Detail"]) == {
+        "id": "RLT00000000000000001/Created",
+        "name": "RelationshipTemplateCreated",
+        "time": "2026-01-02T03:04:05.678Z",
+        "correlationId": "correlation",
+        "payload": {"templateId": "RLT00000000000000001", "createdBy": CREATOR},
+    }
+
+
+def test_the_bus_itself_takes_the_entries(moto: None) -> None:
+    """No fake here: the real call against moto's EventBridge, 25 events in calls of ten."""
+    publisher.client.cache_clear()
+    boto3.client("events").create_event_bus(Name="backbone")
+
+    answer = stream({"Records": [record(number, None, [event_of(number)]) for number in range(25)]}, None)
+
+    publisher.client.cache_clear()
+    assert answer == {"batchItemFailures": []}
+
+
+def test_a_refused_event_sends_back_its_record_and_everything_after_it(bus: Bus) -> None:
+    bus.refused = {event_of(3)["id"]}
+
+    answer = stream({"Records": [record(number, None, [event_of(number)]) for number in range(1, 6)]}, None)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "3"}]}
+
+
+def test_an_empty_batch_publishes_nothing(bus: Bus) -> None:
+    assert stream({}, None) == {"batchItemFailures": []}
+    assert bus.taken == []
