@@ -6,7 +6,7 @@ import pytest
 from moto import mock_aws
 
 from tests.support.api import InProcessApi
-from tests.support.engine import dynamodb_local, forget_clients, prepare_environment
+from tests.support.engine import dynamodb_local, forget_environment, prepare_environment
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with mock_aws():
         prepare_environment(monkeypatch, endpoint=None)
         yield
-    forget_clients()
+    forget_environment()
 
 
 @pytest.fixture(params=["moto", pytest.param("dynamodb-local", marks=pytest.mark.local_dynamodb)])
@@ -32,7 +32,7 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     with mock_aws():
         prepare_environment(monkeypatch, endpoint=endpoint)
         yield request.param
-    forget_clients()
+    forget_environment()
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def local_dynamodb(dynamodb_local_endpoint: str, monkeypatch: pytest.MonkeyPatch
     with mock_aws():
         prepare_environment(monkeypatch, endpoint=dynamodb_local_endpoint)
         yield
-    forget_clients()
+    forget_environment()
 
 
 @pytest.fixture

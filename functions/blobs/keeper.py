@@ -12,7 +12,6 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from backbone import payloads
 from backbone.dynamodb import decode
 from backbone.observability import logger
-from functions.blobs import domain
 
 _processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 
@@ -26,13 +25,16 @@ def keep_in_step(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
 
 
 def _follow(record: DynamoDBRecord) -> None:
-    before, after = (_blob_of(record.raw_event["dynamodb"].get(name)) for name in ("OldImage", "NewImage"))
-    for key in domain.taken_into_use(before, after):
+    before, after = (_keys(record.raw_event["dynamodb"].get(name)) for name in ("OldImage", "NewImage"))
+    for key in after - before:
         payloads.confirm(key)
-    for key in domain.given_up(before, after):
+    for key in before - after:
         payloads.remove(key)
         logger.info("payload removed")
 
 
-def _blob_of(image: dict[str, Any] | None) -> dict[str, Any] | None:
-    return decode({name: value for name, value in image.items() if name == payloads.BLOB}) if image else None
+def _keys(image: dict[str, Any] | None) -> set[str]:
+    # Inline payloads arrive as base64 text in stream records; nothing but the references is decoded.
+    if not image or payloads.BLOB not in image:
+        return set()
+    return set(decode({payloads.BLOB: image[payloads.BLOB]})[payloads.BLOB].values())

@@ -146,9 +146,11 @@ class Table:
         changed = _write(client().update_item, write, ReturnValues="ALL_NEW")
         return decode(changed.get("Attributes", {}))
 
-    def delete(self, key: Key, *, condition: str | None = None, values: Values | None = None) -> None:
-        """Remove an item.  Raises `ConditionFailed`."""
-        _write(client().delete_item, self.deleting(key, condition=condition, values=values))
+    def delete(self, key: Key, *, condition: str | None = None, values: Values | None = None) -> Item | None:
+        """Remove an item and return what it was, if anything.  Raises `ConditionFailed`."""
+        write = self.deleting(key, condition=condition, values=values)
+        removed = _write(client().delete_item, write, ReturnValues="ALL_OLD").get("Attributes")
+        return decode(removed) if removed else None
 
     def putting(self, item: Mapping[str, Any], *, condition: str | None = None, values: Values | None = None) -> Write:
         """A put as part of a transaction."""

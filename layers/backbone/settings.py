@@ -8,7 +8,7 @@ import os
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
 
 
 def _split(text: object) -> object:
@@ -16,6 +16,16 @@ def _split(text: object) -> object:
 
 
 SemicolonList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class PublicTemplateReference(BaseModel):
+    """A relationship template that everybody may use (relationships.md, section 4.5)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    description: str
+    truncated_reference: str = Field(alias="truncatedReference")
 
 
 class Settings(BaseModel):
@@ -39,6 +49,7 @@ class Settings(BaseModel):
     inline_payload_bytes: int = Field(default=16 * 1024, ge=0, le=256 * 1024)
     default_page_size: int = Field(default=50, ge=1, le=1000)
     max_page_size: int = Field(default=200, ge=1, le=1000)
+    public_template_references: Json[dict[str, tuple[PublicTemplateReference, ...]]] = Field(default={})
     cors_allowed_origins: SemicolonList = ()
     cors_exposed_headers: SemicolonList = ()
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
-from backbone import access_tokens, dynamodb, payloads
+from backbone import access_tokens, dynamodb
 from backbone.settings import settings
 from tests.support.schema import SERVICES, table_definition
 
@@ -24,8 +25,10 @@ DYNAMODB_LOCAL = (
     Path(__file__).parents[1] / "e2e/official/node_modules/amplify-dynamodb-simulator/emulator/DynamoDBLocal.jar"
 )
 DOMAIN = "localhost"
+REGION = "eu-central-1"
 BUCKET = "payloads"
 TOKEN_KEYS = "/test/token-keys"
+_endpoint: str | None = None
 
 
 @contextmanager
@@ -65,12 +68,27 @@ def new_token_key(key_id: str, made_at: int = 0) -> tuple[dict[str, Any], dict[s
 _PRIVATE, _PUBLIC = new_token_key("test-key")
 
 
-def forget_clients() -> None:
-    """Drop everything cached per process, so that the next use sees the new environment."""
+@lru_cache(maxsize=8)
+def aws(service: str) -> Any:
+    """A client for preparing tests; made once, because making one costs more than a test."""
+    return boto3.client(service, region_name=REGION)
+
+
+def forget_environment() -> None:
+    """Let the next use see the new environment."""
     settings.cache_clear()
-    dynamodb.client.cache_clear()
-    payloads.client.cache_clear()
     access_tokens.forget_keys()
+
+
+def use_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
+    """Point the DynamoDB client at an engine, moto when `endpoint` is None."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL_DYNAMODB", raising=False)
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+    global _endpoint
+    if endpoint != _endpoint:
+        dynamodb.client.cache_clear()
+        _endpoint = endpoint
 
 
 def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
@@ -79,7 +97,7 @@ def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": REGION,
         "BACKBONE_DID_DOMAIN": DOMAIN,
         "BACKBONE_PAYLOAD_BUCKET": BUCKET,
         "BACKBONE_TOKEN_KEYS": TOKEN_KEYS,
@@ -90,19 +108,17 @@ def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -
         monkeypatch.setenv(name, value)
     for service in SERVICES:
         monkeypatch.setenv(f"BACKBONE_{service.upper()}_TABLE", f"{service}-{run}")
-    if endpoint:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
-    forget_clients()
+    use_endpoint(monkeypatch, endpoint)
+    forget_environment()
     for service in SERVICES:
         dynamodb.client().create_table(**table_definition(service, f"{service}-{run}"))
-    region = {"LocationConstraint": "eu-central-1"}
-    boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=region)
+    aws("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     put_token_keys([_PRIVATE], [_PUBLIC])
 
 
 def put_token_keys(private: list[dict[str, Any]], public: list[dict[str, Any]]) -> None:
     """Set the key sets, newest first."""
-    ssm = boto3.client("ssm")
+    ssm = aws("ssm")
     for kind, keys, store_as in (("private", private, "SecureString"), ("public", public, "String")):
         ssm.put_parameter(Name=f"{TOKEN_KEYS}/{kind}", Value=json.dumps({"keys": keys}), Type=store_as, Overwrite=True)
     access_tokens.forget_keys()

@@ -1,5 +1,6 @@
 """The tables as deployed: read from infra/storage.yaml, so that tests never run against another schema."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,15 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_multi_constructor("!", lambda loader, suffix, node: suffix)
 
 
+@lru_cache(maxsize=1)
+def _resources() -> dict[str, Any]:
+    resources: dict[str, Any] = yaml.load(STORAGE.read_text(encoding="utf-8"), _Loader)["Resources"]
+    return resources
+
+
 def table_definition(service: str, table_name: str) -> dict[str, Any]:
     """The arguments of `create_table` for a service's table."""
-    resources = yaml.load(STORAGE.read_text(encoding="utf-8"), _Loader)["Resources"]
-    properties = resources[f"{service.capitalize()}Table"]["Properties"]
+    properties = _resources()[f"{service.capitalize()}Table"]["Properties"]
     kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
     return {
         "TableName": table_name,

@@ -25,3 +25,14 @@ class BackupDeviceUsed(DomainEvent):
     @property
     def event_id(self) -> str:
         return f"{self.device_id}/BackupDeviceUsed"
+
+
+class TierCreated(DomainEvent):
+    """There is a new tier.  → quotas."""
+
+    tier_id: TierId
+    tier_name: str
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.tier_id}/Created"

@@ -26,7 +26,7 @@ from types import NoneType, UnionType
 from typing import Any
 
 from chalice.app import MultiDict, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 from backbone.addresses import Address
@@ -142,21 +142,9 @@ def _from_page(parameter: _Parameter, request: Request, path: Mapping[str, str])
     return _validate(PageQuery, _query_values(PageQuery, request), json=False)
 
 
-def _query_values(model: type[BaseModel], request: Request) -> dict[str, Any]:
-    lists = {
-        (field.alias or name).lower()
-        for name, field in model.model_fields.items()
-        if typing.get_origin(field.annotation) in (list, tuple)
-    }
-    values: dict[str, Any] = {}
+def _query_values(model: type[QueryModel], request: Request) -> dict[str, Any]:
     query = request.query_params or MultiDict({})
-    for sent_name in query:
-        sent: list[str] = query.getlist(sent_name)
-        if sent_name.lower() in lists:
-            values[sent_name] = [value for value in sent if value != ""]
-        elif sent[-1] != "":
-            values[sent_name] = sent[-1]
-    return values
+    return model.wire_values({name: query.getlist(name) for name in query})
 
 
 def _from_headers(parameter: _Parameter, request: Request, path: Mapping[str, str]) -> Any:

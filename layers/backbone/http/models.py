@@ -6,9 +6,10 @@ padding, timestamps with exactly three fraction digits.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, PlainSerializer, model_validator
 from pydantic.alias_generators import to_camel
@@ -131,6 +132,25 @@ class RequestModel(_Incoming):
 
 class QueryModel(_Incoming):
     """The query parameters of an endpoint.  A list field takes a repeated key; an empty value counts as not given."""
+
+    @classmethod
+    def wire_values(cls, sent: Mapping[str, list[str]]) -> dict[str, Any]:
+        """The value of each field, from all the values sent under each name.
+
+        An endpoint whose query is not a flat list of names overrides this.
+        """
+        lists = {
+            (field.alias or name).lower()
+            for name, field in cls.model_fields.items()
+            if get_origin(field.annotation) in (list, tuple)
+        }
+        values: dict[str, Any] = {}
+        for name, given in sent.items():
+            if name.lower() in lists:
+                values[name] = [value for value in given if value != ""]
+            elif given[-1] != "":
+                values[name] = given[-1]
+        return values
 
 
 class HeaderModel(_Incoming):
