@@ -146,11 +146,9 @@ class Table:
         changed = _write(client().update_item, write, ReturnValues="ALL_NEW")
         return decode(changed.get("Attributes", {}))
 
-    def delete(self, key: Key, *, condition: str | None = None, values: Values | None = None) -> Item | None:
-        """Remove an item and return what it was, if anything.  Raises `ConditionFailed`."""
-        write = self.deleting(key, condition=condition, values=values)
-        removed = _write(client().delete_item, write, ReturnValues="ALL_OLD").get("Attributes")
-        return decode(removed) if removed else None
+    def delete(self, key: Key, *, condition: str | None = None, values: Values | None = None) -> None:
+        """Remove an item.  Raises `ConditionFailed`."""
+        _write(client().delete_item, self.deleting(key, condition=condition, values=values))
 
     def putting(self, item: Mapping[str, Any], *, condition: str | None = None, values: Values | None = None) -> Write:
         """A put as part of a transaction."""
@@ -185,18 +183,21 @@ class Table:
         limit: int | None = None,
         start: Item | None = None,
         consistent: bool = True,
+        project: str | None = None,
     ) -> QueryPage:
-        """One page of a query (at most `limit` items read, or 1 MB)."""
+        """One page of a query (at most `limit` items read, or 1 MB); `project` names the only attributes wanted."""
         request: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": condition,
             "ScanIndexForward": forward,
             "ConsistentRead": consistent,
-            **_names(condition, filter),
+            **_names(condition, filter, project),
             **_values(values),
         }
         if index:
             request["IndexName"] = index
+        if project:
+            request["ProjectionExpression"] = project
         if filter:
             request["FilterExpression"] = filter
         if limit:
@@ -215,28 +216,53 @@ class Table:
             page = self.query(condition, values, **{**options, "start": page.last_key})
             yield from page.items
 
-    def count(self, condition: str, values: Values, **options: Any) -> int:
-        """How many items a query matches.  Reads them all; only for partitions that stay small."""
-        return sum(1 for _ in self.query_all(condition, values, **options))
+    def count(self, condition: str, values: Values, *, index: str | None = None) -> int:
+        """How many items a query matches.  Costs as much as reading them, but transfers only the number."""
+        request = {
+            "TableName": self.name,
+            "KeyConditionExpression": condition,
+            "ConsistentRead": True,
+            "Select": "COUNT",
+            **_names(condition),
+            **_values(values),
+            **({"IndexName": index} if index else {}),
+        }
+        answer = client().query(**request)
+        counted: int = answer["Count"]
+        while "LastEvaluatedKey" in answer:
+            answer = client().query(**request, ExclusiveStartKey=answer["LastEvaluatedKey"])
+            counted += answer["Count"]
+        return counted
 
 
 def _write(call: Any, write: Write, **options: Any) -> Any:
-    try:
-        return call(**write.request, **options)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
-        found = error.response.get("Item")
-        raise ConditionFailed(decode(found) if found else None) from None
+    for attempt in range(_CONFLICT_ATTEMPTS):
+        try:
+            return call(**write.request, **options)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ConditionalCheckFailedException":
+                found = error.response.get("Item")
+                raise ConditionFailed(decode(found) if found else None) from None
+            # Single writes collide with transactions on the same item, too.
+            if code != "TransactionConflictException" or attempt == _CONFLICT_ATTEMPTS - 1:
+                raise
+        _pause_after_conflict(attempt)
+    return None
 
 
-def batch_get(*wanted: tuple[Table, Key]) -> list[Item | None]:
+def _pause_after_conflict(attempt: int) -> None:
+    time.sleep(random.uniform(0, _CONFLICT_PAUSE_SECONDS * 2 ** min(attempt, 5)))
+
+
+def batch_get(*wanted: tuple[Table, Key] | None) -> list[Item | None]:
     """Items of any tables in one round trip, in the order asked for; None where there is none.
 
-    The same key may be asked for twice.  More than 100 keys take one round trip per 100.
+    The same key may be asked for twice; None asks for nothing.  More than 100 keys take one round trip per 100.
     """
     found: dict[tuple[str, frozenset[tuple[str, Any]]], Item] = {}
-    distinct = list({(table.name, frozenset(key.items())): (table, key) for table, key in wanted}.values())
+    asked_for = [each for each in wanted if each]
+    distinct = list({(table.name, frozenset(key.items())): (table, key) for table, key in asked_for}.values())
     for begin in range(0, len(distinct), BATCH_READ_LIMIT):
         request: dict[str, Any] = {}
         for table, key in distinct[begin : begin + BATCH_READ_LIMIT]:
@@ -250,7 +276,7 @@ def batch_get(*wanted: tuple[Table, Key]) -> list[Item | None]:
                     key_of = frozenset((name, item[name]) for name in names[table_name])
                     found[table_name, key_of] = item
             request = answer.get("UnprocessedKeys") or {}
-    return [found.get((table.name, frozenset(key.items()))) for table, key in wanted]
+    return [found.get((each[0].name, frozenset(each[1].items()))) if each else None for each in wanted]
 
 
 def transact(writes: Sequence[Write]) -> None:
@@ -275,7 +301,7 @@ def transact(writes: Sequence[Write]) -> None:
                 raise TransactionFailed(failed) from None
             if any(reason.get("Code") == "ValidationError" for reason in reasons) or attempt == _CONFLICT_ATTEMPTS - 1:
                 raise
-        time.sleep(random.uniform(0, _CONFLICT_PAUSE_SECONDS * 2 ** min(attempt, 5)))
+        _pause_after_conflict(attempt)
 
 
 def write_all(writes: Iterable[Write]) -> None:

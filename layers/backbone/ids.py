@@ -6,6 +6,7 @@ characters, right alphabet; a shorter one is valid and simply not found.
 
 import secrets
 import string
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from pydantic import GetCoreSchemaHandler
@@ -17,6 +18,10 @@ ALPHABET = string.ascii_letters + string.digits
 ERROR_ID_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ123456789"
 LENGTH = 20
 _ALPHABET = frozenset(ALPHABET)
+_SORTED_ALPHABET = "".join(sorted(ALPHABET))
+_TIME_LENGTH = 7
+_TIME_BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
+"""Milliseconds from here fit into seven characters until the year 2131."""
 
 
 def random_text(length: int, alphabet: str = ALPHABET) -> str:
@@ -94,9 +99,28 @@ class RelationshipTemplateId(Id):
 
 
 class MessageId(Id):
-    """`MSG…`"""
+    """`MSG…`; ids made by `at` sort like their instants (docs/decisions/message-ids.md)."""
 
     prefix = "MSG"
+
+    @classmethod
+    def at(cls, instant: datetime) -> Self:
+        """A fresh id of a message created at `instant`: 7 characters of time, 10 of chance."""
+        return cls(cls._of_time(instant) + random_text(LENGTH - len(cls.prefix) - _TIME_LENGTH))
+
+    @classmethod
+    def first_at(cls, instant: datetime) -> Self:
+        """The smallest id of this instant: a border between earlier and later messages."""
+        return cls(cls._of_time(instant).ljust(LENGTH, _SORTED_ALPHABET[0]))
+
+    @classmethod
+    def _of_time(cls, instant: datetime) -> str:
+        number = max(0, (instant - _TIME_BEGIN) // timedelta(milliseconds=1))
+        digits = ""
+        for _ in range(_TIME_LENGTH):
+            number, digit = divmod(number, len(_SORTED_ALPHABET))
+            digits = _SORTED_ALPHABET[digit] + digits
+        return cls.prefix + digits
 
 
 class FileId(Id):
@@ -121,3 +145,15 @@ class DatawalletModificationId(Id):
     """`DWM…`"""
 
     prefix = "DWM"
+
+
+class TokenId(Id):
+    """`TOK…`"""
+
+    prefix = "TOK"
+
+
+class IdentityDeletionProcessId(Id):
+    """`IDP…`"""
+
+    prefix = "IDP"

@@ -29,10 +29,11 @@ def client() -> Any:
     return boto3.client("s3", config=Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard"}))
 
 
-def attributes(service: str, record_id: str, **payloads: bytes | None) -> dict[str, Any]:
+def attributes(service: str, record_id: str, *, committed: bool = False, **payloads: bytes | None) -> dict[str, Any]:
     """The attributes that keep these payloads on an item, after the larger ones have been put to S3.
 
-    A payload that is None has no attribute.
+    A payload that is None has no attribute.  `committed`: the item is certain to be written, whatever happens now, so
+    the object needs no mark (and may be put again after the item).
     """
     inline: dict[str, Any] = {}
     blob: dict[str, str] = {}
@@ -43,7 +44,8 @@ def attributes(service: str, record_id: str, **payloads: bytes | None) -> dict[s
             inline[name] = data
         else:
             blob[name] = f"{service}/{record_id}/{name}"
-            client().put_object(Bucket=settings().payload_bucket, Key=blob[name], Body=data, Tagging=PENDING)
+            mark = {} if committed else {"Tagging": PENDING}
+            client().put_object(Bucket=settings().payload_bucket, Key=blob[name], Body=data, **mark)
     return {**inline, BLOB: blob} if blob else inline
 
 

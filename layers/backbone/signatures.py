@@ -3,11 +3,11 @@
 Keys and signatures travel as base64 of a JSON object; the numbers in their member `alg` must be there but mean nothing.
 """
 
-import json
 from typing import Any
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
+from pydantic_core import from_json
 
 from backbone.encoding import from_base64
 
@@ -16,7 +16,7 @@ SIGNATURE_BYTES = 64
 
 
 def _member(json_text: bytes, name: str) -> bytes:
-    content: Any = json.loads(json_text)
+    content: Any = from_json(json_text)  # unlike `json`, it limits the depth of what strangers send
     if not isinstance(content, dict) or "alg" not in content or not isinstance(content.get(name), str):
         raise ValueError(f"not a JSON object with '{name}' and 'alg'")
     return from_base64(content[name])

@@ -183,11 +183,12 @@ class BackboneApi:
         headers: Mapping[str, str] | None = None,
         files: Any = None,
         data: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         anonymous: bool = False,
     ) -> Response:
         """Send a request and return the answer as it is. ``path`` is below ``/api/v2`` unless it starts with it.
 
-        POST and PUT without content send ``{}``, PATCH sends nothing (§7).
+        POST and PUT without content send ``{}``, PATCH sends nothing (§7). ``content`` goes out as it is.
         """
         url = path if path.startswith(("/api/", "/connect/", "/health")) else API + path
         authenticated = self.credentials is not None and not anonymous
@@ -196,8 +197,8 @@ class BackboneApi:
             sent = {"Authorization": f"Bearer {self.token}"} if authenticated else {}
             if url.startswith(_WITH_DATAWALLET_VERSION):
                 sent["x-supported-datawallet-version"] = SUPPORTED_DATAWALLET_VERSION
-            body: bytes | None = None
-            if files is None and data is None and (json is not None or method in ("POST", "PUT")):
+            body = content
+            if files is None and data is None and content is None and (json is not None or method in ("POST", "PUT")):
                 body = compact_json({} if json is None else json).encode()
                 sent["Content-Type"] = "application/json"
             return _response(

@@ -6,8 +6,9 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from backbone.http import Api
 from backbone.ids import DeviceId
 from tests.support.engine import DOMAIN
 
+FUNCTIONS = Path(__file__).parents[2] / "functions"
 SERVICES = ("gateway", "challenges", "devices", "relationships", "messages", "synchronization")
 
 
@@ -57,23 +59,19 @@ class Answer:
 
 
 class InProcessApi:
-    """Calls handlers like API Gateway does."""
+    """Calls handlers like API Gateway does; all of them, or those of some services only."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: Iterable[str] = SERVICES) -> None:
         self._routes: list[tuple[str, str, re.Pattern[str], Any]] = []
-        for service in SERVICES:
-            try:
-                module = importlib.import_module(f"functions.{service}.api")
-            except ModuleNotFoundError as missing:
-                if missing.name not in (f"functions.{service}", f"functions.{service}.api"):
-                    raise
-                continue
-            handlers = importlib.import_module(f"functions.{service}.handler")
-            for api in (value for value in vars(module).values() if isinstance(value, Api)):
-                for endpoint in api.endpoints:
-                    pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", endpoint.path))
-                    handler = getattr(handlers, "token" if endpoint.function == "Token" else "http")
-                    self._routes.append((endpoint.method, endpoint.path, pattern, handler))
+        for service in services:
+            for file in sorted((FUNCTIONS / service).glob("*api.py")):
+                module = importlib.import_module(f"functions.{service}.{file.stem}")
+                handlers = importlib.import_module(f"functions.{service}.handler")
+                for api in (value for value in vars(module).values() if isinstance(value, Api)):
+                    for endpoint in api.endpoints:
+                        pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", endpoint.path))
+                        handler = getattr(handlers, "token" if endpoint.function == "Token" else "http")
+                        self._routes.append((endpoint.method, endpoint.path, pattern, handler))
         # Fixed segments win over parameters, as in API Gateway.
         self._routes.sort(key=lambda route: route[1].count("{"))
 

@@ -91,10 +91,9 @@ def use_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
         _endpoint = endpoint
 
 
-def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
-    """Fresh tables, bucket and token keys for one test; needs `mock_aws` around it."""
-    run = uuid.uuid4().hex[:8]
-    for name, value in {
+def environment(run: str) -> dict[str, str]:
+    """The variables of a function, with table names that belong to one test or run."""
+    fixed = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": REGION,
@@ -104,14 +103,25 @@ def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -
         "BACKBONE_EVENT_BUS": "backbone",
         "BACKBONE_PASSWORD_POLICY": "relaxed",
         "BACKBONE_MAX_MESSAGE_RECIPIENTS": "5",
-    }.items():
-        monkeypatch.setenv(name, value)
+    }
+    return {**fixed, **{f"BACKBONE_{service.upper()}_TABLE": f"{service}-{run}" for service in SERVICES}}
+
+
+def create_tables(run: str, *, with_streams: bool = False) -> None:
+    """The tables that `environment` names.  Streams cost time and are of use to the event pump only."""
     for service in SERVICES:
-        monkeypatch.setenv(f"BACKBONE_{service.upper()}_TABLE", f"{service}-{run}")
+        definition = table_definition(service, f"{service}-{run}", with_stream=with_streams)
+        dynamodb.client().create_table(**definition)
+
+
+def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
+    """Fresh tables, bucket and token keys for one test; needs `mock_aws` around it."""
+    run = uuid.uuid4().hex[:8]
+    for name, value in environment(run).items():
+        monkeypatch.setenv(name, value)
     use_endpoint(monkeypatch, endpoint)
     forget_environment()
-    for service in SERVICES:
-        dynamodb.client().create_table(**table_definition(service, f"{service}-{run}"))
+    create_tables(run)
     aws("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     put_token_keys([_PRIVATE], [_PUBLIC])
 

@@ -23,12 +23,14 @@ def _resources() -> dict[str, Any]:
     return resources
 
 
-def table_definition(service: str, table_name: str) -> dict[str, Any]:
+def table_definition(service: str, table_name: str, *, with_stream: bool = False) -> dict[str, Any]:
     """The arguments of `create_table` for a service's table."""
     properties = _resources()[f"{service.capitalize()}Table"]["Properties"]
+    stream = properties.get("StreamSpecification") if with_stream else None
     kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
     return {
         "TableName": table_name,
         "BillingMode": "PAY_PER_REQUEST",
         **{name: properties[name] for name in kept if name in properties},
+        **({"StreamSpecification": {"StreamEnabled": True, **stream}} if stream else {}),
     }

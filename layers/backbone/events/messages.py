@@ -17,7 +17,10 @@ class MessageRecipient(BaseModel):
 
 
 class MessageCreated(DomainEvent):
-    """A message was accepted.  → synchronization (external event MessageReceived per recipient), quotas."""
+    """A message was accepted.
+
+    → synchronization (external event MessageReceived per recipient), messages (numbers mailboxes), quotas.
+    """
 
     message_id: MessageId
     created_by: Address

@@ -1,8 +1,11 @@
 """Events raised by Relationships.  Contract: relationships.md, section 5; events.md, section 2.2."""
 
+from datetime import datetime
+
+from backbone import clock
 from backbone.addresses import Address
 from backbone.events.base import DomainEvent
-from backbone.ids import RelationshipId, RelationshipTemplateId
+from backbone.ids import IdentityDeletionProcessId, RelationshipId, RelationshipTemplateId
 
 
 class RelationshipTemplateCreated(DomainEvent):
@@ -71,3 +74,57 @@ class RelationshipReactivationCompleted(DomainEvent):
     @property
     def event_id(self) -> str:
         return f"{self.relationship_id}/ReactivationCompleted/{self.audit_position}"
+
+
+class PeerToBeDeleted(DomainEvent):
+    """One side of a relationship started to delete its identity.  → synchronization (for the peer)."""
+
+    peer_of_identity_to_be_deleted: Address
+    relationship_id: RelationshipId
+    identity_to_be_deleted: Address
+    grace_period_ends_at: datetime
+    deletion_process_id: IdentityDeletionProcessId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.relationship_id}/PeerToBeDeleted/{self.deletion_process_id}"
+
+
+class PeerDeletionCancelled(DomainEvent):
+    """The other side keeps its identity.  → synchronization (for the peer)."""
+
+    peer_of_identity_with_deletion_cancelled: Address
+    relationship_id: RelationshipId
+    identity_with_deletion_cancelled: Address
+    deletion_process_id: IdentityDeletionProcessId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.relationship_id}/PeerDeletionCancelled/{self.deletion_process_id}"
+
+
+class PeerDeleted(DomainEvent):
+    """The deletion of the other side begins for real.  → synchronization (for the peer)."""
+
+    peer_of_deleted_identity: Address
+    relationship_id: RelationshipId
+    deleted_identity: Address
+    deletion_process_id: IdentityDeletionProcessId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.relationship_id}/PeerDeleted/{self.deletion_process_id}"
+
+
+class PeerFeatureFlagsChanged(DomainEvent):
+    """An identity changed its feature flags.  → synchronization (for one identity that knows it)."""
+
+    peer_address: Address
+    notified_identity_address: Address
+    changed_at: datetime
+
+    @property
+    def event_id(self) -> str:
+        # An id has at most 128 characters, two addresses may have more; their last parts tell them apart.
+        changed, notified = self.peer_address.rpartition(":")[2], self.notified_identity_address.rpartition(":")[2]
+        return f"{changed}/FeatureFlagsChanged/{clock.render(self.changed_at)}/{notified}"

@@ -1,7 +1,7 @@
 """How services speak HTTP.  A service's `api.py` needs only what is exported here."""
 
 from backbone.http.api import Api, Endpoint
-from backbone.http.context import RequestContext
+from backbone.http.context import RawRequest, RequestContext
 from backbone.http.lambda_handler import lambda_handler
 from backbone.http.models import (
     Base64,
@@ -36,6 +36,7 @@ __all__ = [
     "PageOf",
     "QueryModel",
     "Raw",
+    "RawRequest",
     "RequestContext",
     "RequestModel",
     "ResponseModel",

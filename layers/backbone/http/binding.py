@@ -12,6 +12,7 @@ a `QueryModel`                  the query string
 a `HeaderModel`                 the headers
 `Page`                          `PageNumber` and `PageSize`
 `RequestContext`                the circumstances of the request
+`RawRequest`                    headers and body as sent, for the endpoint that speaks another protocol
 ==============================  =====================================================================
 
 Everything is bound first (400 `inputCannotBeParsed`); only then the page size and the rules of the models speak, so the
@@ -32,7 +33,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.errors import BackboneError, InputCannotBeParsed, InvalidPropertyValue
-from backbone.http.context import RequestContext
+from backbone.http.context import RawRequest, RequestContext
 from backbone.http.models import HeaderModel, QueryModel, RequestModel
 from backbone.http.paging import Page, PageQuery
 from backbone.ids import Id
@@ -89,6 +90,9 @@ class Binder:
                 arguments[parameter.name] = caller
             elif parameter.type is RequestContext:
                 arguments[parameter.name] = context
+            elif parameter.type is RawRequest:
+                raw_body: Any = request.raw_body
+                arguments[parameter.name] = RawRequest(request.headers, raw_body)
             else:
                 try:
                     arguments[parameter.name] = _SOURCES[_kind(parameter.type)](parameter, request, path)
@@ -115,7 +119,7 @@ def _parameter(name: str, hint: Any) -> _Parameter:
         members = [member for member in typing.get_args(hint) if member is not NoneType]
         optional = len(members) < len(typing.get_args(hint))
         hint = members[0]
-    if hint not in (Caller, RequestContext) and _kind(hint) is None:
+    if hint not in (Caller, RequestContext, RawRequest) and _kind(hint) is None:
         raise TypeError(f"parameter {name}: no way to bind {hint!r}")
     return _Parameter(name, hint, optional)
 

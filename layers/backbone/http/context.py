@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -42,6 +43,14 @@ class RequestContext:
             origin=request.headers.get("origin"),
             base_url=_base_url(request),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """Headers (any case) and body as sent, for the endpoint whose errors are not those of the API."""
+
+    headers: Mapping[str, str]
+    body: bytes
 
 
 def _base_url(request: Request) -> str:

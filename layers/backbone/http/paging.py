@@ -55,16 +55,20 @@ class Pagination(ResponseModel):
 
 @dataclass(frozen=True, slots=True)
 class PageOf(Generic[ItemT]):
-    """One page of a list and the number of all its items."""
+    """One page of a list and the number of all its items.
+
+    `exact`: that number holds even if the page is not full, because something on it has gone since the first page.
+    """
 
     items: Sequence[ItemT]
     page: Page
     counted: int
+    exact: bool = False
 
     @property
     def total_records(self) -> int:
         """A page that is not full speaks for itself, even when it lies beyond the end (a quirk clients know)."""
-        if len(self.items) < self.page.size:
+        if len(self.items) < self.page.size and not self.exact:
             return self.page.offset + len(self.items)
         return self.counted
 
@@ -83,7 +87,7 @@ class PageOf(Generic[ItemT]):
 
     def map(self, shape: Callable[[ItemT], ElementT]) -> "PageOf[ElementT]":
         """The same page with every item put into another shape."""
-        return PageOf([shape(item) for item in self.items], self.page, self.counted)
+        return PageOf([shape(item) for item in self.items], self.page, self.counted, self.exact)
 
 
 def page_of(everything: Sequence[ElementT], page: Page) -> PageOf[ElementT]:

@@ -21,6 +21,23 @@ class RelationshipView:
         return cls(RelationshipId(item["relationshipId"]), item["status"])
 
 
+@dataclass(frozen=True, slots=True)
+class RelationshipDetails:
+    """A relationship by id: its status, both sides and who of them has left it."""
+
+    status: str
+    participants: tuple[Address, Address]
+    decomposed_by: frozenset[Address]
+
+    @classmethod
+    def of(cls, item: Item) -> "RelationshipDetails":
+        """Read the owner's item of a relationship."""
+        creator, other = Address(item["from"]), Address(item["to"])
+        flags = ((creator, "fromHasDecomposed"), (other, "toHasDecomposed"))
+        left = frozenset(address for address, flag in flags if item.get(flag))
+        return cls(item["status"], (creator, other), left)
+
+
 def table() -> Table:
     """The table of Relationships."""
     return Table(settings().relationships_table)

@@ -1,0 +1,101 @@
+# One word per thing a person does here. Every target sets up what it needs: a virtual environment in .venv, and npm
+# packages for the official clients in tests/e2e/official/node_modules.
+#
+#   make run [PORT=8090] [DATA=folder]   a Backbone on this machine
+#   make demo [PORT=8090]                two official clients exchange a message through it
+#   make logs [PORT=8090]                follow its structured logs
+#   make test | quick | check | bench    everything | under a minute | style, types, templates, audit | performance
+#   make build [TARGET=aws|local]        deployment packages in build/
+#   make deploy STACK=name DOMAIN=host   to AWS
+#   make format | lock | chalice-package | clean
+
+PORT ?= 8090
+DATA ?=
+TARGET ?= aws
+
+# Python 3.11 or newer; the emulator starts functions with the same interpreter.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+OFFICIAL := tests/e2e/official
+SOURCES := app.py functions layers infra tests
+
+.DEFAULT_GOAL := help
+.PHONY: help run logs demo test quick check bench build deploy chalice-package format lock routes clean
+
+help:
+	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
+
+# -- What targets need ------------------------------------------------------------------------------------------------
+
+need = @command -v $(1) >/dev/null || { echo "error: $(1) is missing: install $(2)" >&2; exit 1; }
+
+$(VENV)/ready: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "error: Python 3.11 or newer is missing (make PYTHON=... names one)" >&2; exit 1; }
+	@echo "installing Python packages into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+$(OFFICIAL)/node_modules/ready: $(OFFICIAL)/package-lock.json
+	$(call need,npm,Node.js 20 or newer)
+	@echo "installing npm packages into $(OFFICIAL)/node_modules ..."
+	@cd $(OFFICIAL) && npm ci --silent
+	@touch $@
+
+java:
+	$(call need,java,a Java runtime 17 or newer)
+.PHONY: java
+
+# -- Using it ---------------------------------------------------------------------------------------------------------
+
+run: $(VENV)/ready
+	@$(PY) -m infra.local.run --port $(PORT) $(if $(DATA),--data "$(DATA)")
+
+logs: $(VENV)/ready
+	@$(PY) -m infra.local.logs --port $(PORT)
+
+demo: $(OFFICIAL)/node_modules/ready
+	@cd $(OFFICIAL) && node two_clients.cjs http://localhost:$(PORT) test test
+
+# -- Working on it ----------------------------------------------------------------------------------------------------
+
+test: $(VENV)/ready $(OFFICIAL)/node_modules/ready java
+	@$(PY) -m pytest
+
+quick: $(VENV)/ready
+	@$(PY) -m pytest -m "not e2e and not local_dynamodb"
+
+check: $(VENV)/ready
+	@$(PY) -m infra.check
+
+bench: $(VENV)/ready $(OFFICIAL)/node_modules/ready java
+	@$(PY) -m tests.bench
+
+format: $(VENV)/ready
+	@$(VENV)/bin/ruff check --quiet --fix $(SOURCES)
+	@$(VENV)/bin/ruff format --quiet $(SOURCES)
+
+routes: $(VENV)/ready
+	@$(PY) -m infra.routes
+
+# Newest versions that pyproject.toml allows. Afterwards, layers/dependencies/requirements.txt has to follow.
+lock: $(VENV)/ready
+	@$(VENV)/bin/uv pip compile --quiet --universal --no-header --upgrade --extra dev \
+		--output-file requirements-dev.txt pyproject.toml
+	@cd $(OFFICIAL) && npm install --package-lock-only
+
+# -- Bringing it to AWS -----------------------------------------------------------------------------------------------
+
+build: $(VENV)/ready
+	@$(PY) -m infra.build --target $(TARGET)
+
+deploy: $(VENV)/ready
+	@$(PY) -m infra.deployment --stack "$(STACK)" --domain "$(DOMAIN)" $(OPTIONS)
+
+chalice-package: $(VENV)/ready
+	@$(VENV)/bin/chalice package --stage production build/chalice
+
+clean:
+	rm -rf build .local .mypy_cache .pytest_cache .ruff_cache .hypothesis

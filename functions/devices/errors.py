@@ -1,0 +1,79 @@
+"""The refusals that only Devices knows.  Contract: devices.md, section 14."""
+
+from backbone.errors import BackboneError
+
+_DEVICE = "error.platform.validation.device."
+
+
+class Unauthorized(BackboneError):
+    """400, not 401: wrong client id or secret (devices.md, section 15, surprise 1)."""
+
+    def __init__(self) -> None:
+        super().__init__("error.platform.unauthorized", "The client id or the client secret is wrong.")
+
+
+class InvalidCommunicationLanguage(BackboneError):
+    """400: no two-letter language code."""
+
+    def __init__(self) -> None:
+        code = "error.platform.validation.invalidDeviceCommunicationLanguage"
+        super().__init__(code, "The communication language must be a two-letter code of ISO 639-1.")
+
+
+class InvalidSignature(BackboneError):
+    """400: the challenge was not signed with this key."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "invalidSignature", "The signature of the challenge is not valid.")
+
+
+class ChallengeHasExpired(BackboneError):
+    """400: signed, but too late."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "challengeHasExpired", "The challenge has expired.")
+
+
+class AddressAlreadyExists(BackboneError):
+    """400: there is an identity with this key."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "addressAlreadyExists", "An identity with this address already exists.")
+
+
+class ClientReachedIdentitiesLimit(BackboneError):
+    """400: the client may not create another identity."""
+
+    def __init__(self) -> None:
+        code = _DEVICE + "clientReachedIdentitiesLimit"
+        super().__init__(code, "The client has reached its maximum number of identities.")
+
+
+class RegistrationFailed(BackboneError):
+    """400: the password breaks the policy."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "registrationFailed", "The password does not comply with the password policy.")
+
+
+class OnlyOneBackupDeviceCanExist(BackboneError):
+    """400: the identity has an unused backup device already."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "onlyOneBackupDeviceCanExist", "There is a backup device already.")
+
+
+class ChangePasswordFailed(BackboneError):
+    """400: wrong old password, or the new one breaks the policy."""
+
+    def __init__(self) -> None:
+        message = "The old password is wrong, or the new one does not comply with the password policy."
+        super().__init__(_DEVICE + "changePasswordFailed", message)
+
+
+class DeviceCannotBeDeleted(BackboneError):
+    """400: it has logged in, or it belongs to somebody else."""
+
+    def __init__(self) -> None:
+        message = "The device cannot be deleted: it has logged in already or belongs to another identity."
+        super().__init__(_DEVICE + "deviceCannotBeDeleted", message)

@@ -1,0 +1,37 @@
+"""Events raised by Files.  Contract: events.md, section 2.4."""
+
+from datetime import datetime
+
+from backbone import clock
+from backbone.addresses import Address
+from backbone.events.base import DomainEvent
+from backbone.ids import FileId
+
+
+class FileOwnershipLocked(DomainEvent):
+    """A wrong ownership token locked a file.  → synchronization (for the owner).
+
+    `occurrence` tells apart the two that a wrong claim raises; the validation of a wrong token raises only the first.
+    """
+
+    file_id: FileId
+    owner_address: Address
+    locked_at: datetime
+    occurrence: int = 1
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.file_id}/OwnershipLocked/{clock.render(self.locked_at)}/{self.occurrence}"
+
+
+class FileOwnershipClaimed(DomainEvent):
+    """A file has a new owner.  → synchronization (for the old one)."""
+
+    file_id: FileId
+    old_owner_address: Address
+    new_owner_address: Address
+    claimed_at: datetime
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.file_id}/OwnershipClaimed/{clock.render(self.claimed_at)}"

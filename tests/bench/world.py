@@ -1,0 +1,94 @@
+"""The world in which endpoints are measured: tables in DynamoDB Local, two related identities, their datawallets."""
+
+import os
+import uuid
+from dataclasses import dataclass
+
+import jwt
+
+from backbone import access_tokens
+from backbone.addresses import Address
+from backbone.caller import Caller
+from backbone.ids import DeviceId
+from backbone.observability import logger
+from functions.devices import clients
+from tests.client import Device, Identity
+from tests.client.http import Credentials
+from tests.support.api import InProcessApi
+from tests.support.api import token_of as issue_token
+from tests.support.engine import create_tables, environment, forget_environment, new_token_key
+from tests.support.pump import EventPump
+from tests.support.transport import InProcessTransport
+
+BASE_URL = "http://localhost"
+CLIENT = ("test", "test")
+
+
+@dataclass
+class World:
+    """Alice and Bob, related, with two devices on Alice's side."""
+
+    api: InProcessApi
+    transport: InProcessTransport
+    pump: EventPump
+    alice: Identity
+    bob: Identity
+
+    def new_identity(self) -> Identity:
+        """Somebody else."""
+        return Identity.create(BASE_URL, *CLIENT, transport=self.transport)
+
+    def related(self) -> Identity:
+        """Somebody else with an active relationship to Alice."""
+        other = self.new_identity()
+        relate(self.alice.device, other.device, self.pump)
+        return other
+
+
+def token_of(device: Device) -> str:
+    """A valid token of a device."""
+    return issue_token(Caller(Address(device.address), DeviceId(device.id), CLIENT[0]))
+
+
+def credentials_of(device: Device) -> Credentials:
+    """The log-in of a device."""
+    assert device.api.credentials is not None
+    return device.api.credentials
+
+
+def relate(templator: Device, requestor: Device, pump: EventPump) -> str:
+    """An active relationship; its id."""
+    template = templator.create_template({"purpose": "bench"})
+    requestor.request_relationship(requestor.load_template(template.reference.truncated()), {"from": "bench"})
+    pump.deliver()
+    (request,) = templator.sync().relationships
+    templator.accept(request.id)
+    pump.deliver()
+    requestor.sync()
+    return request.id
+
+
+def use_token_keys() -> None:
+    """Keys without SSM: what a warm function remembers."""
+    private, public = new_token_key("bench")
+    for kind, key in ((access_tokens.PRIVATE, private), (access_tokens.PUBLIC, public)):
+        access_tokens._keys[kind] = [access_tokens._Key(jwt.PyJWK(key, algorithm=access_tokens.ALGORITHM), 0)]
+        access_tokens._loaded_at[kind] = float("inf")
+
+
+def build_world(endpoint: str) -> World:
+    """Everything that requests need to be typical."""
+    run = uuid.uuid4().hex[:8]
+    os.environ.update(environment(run), AWS_ENDPOINT_URL_DYNAMODB=endpoint)
+    logger.setLevel("ERROR")
+    forget_environment()
+    use_token_keys()
+    create_tables(run, with_streams=True)
+    clients.main(["create", "--client-id", CLIENT[0], "--client-secret", CLIENT[1], "--default-tier", "Basic"])
+    api = InProcessApi()
+    transport, pump = InProcessTransport(api), EventPump()
+    alice, bob = (Identity.create(BASE_URL, *CLIENT, transport=transport) for _ in range(2))
+    world = World(api, transport, pump, alice, bob)
+    relate(alice.device, bob.device, pump)
+    alice.add_device()
+    return world
