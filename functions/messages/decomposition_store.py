@@ -1,0 +1,160 @@
+"""What the decomposition of a relationship does to stored messages.  Contract: messages.md, section 5 A.
+
+A participant who decomposes loses sight of the messages exchanged on the relationship: his records leave his mailbox
+and stay with the message (`items.py`: detached).  What both have decomposed becomes anonymous.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from backbone.addresses import Address, anonymised_address
+from backbone.dynamodb import Item, Key, Table, TransactionFailed, Write, batch_get, transact
+from backbone.events.relationships import RelationshipStatusChanged
+from backbone.ids import MessageId, RelationshipId
+from backbone.settings import settings
+from functions.messages import domain, items
+from functions.messages.domain import SENDING_TIME, Dispatch, Recipient
+
+_ATTEMPTS = 5
+_AS_READ = {
+    False: "attribute_exists(pk) AND attribute_not_exists(#receivedAt)",
+    True: "attribute_exists(#receivedAt)",
+}
+
+
+class MessageOnItsWay(Exception):
+    """A message is being stored right now; the event has to be handled again later."""
+
+
+class DecompositionStore:
+    """Table `messages`; index `byRelationship` (relationshipId; keys only) finds the recipients' records."""
+
+    @property
+    def _table(self) -> Table:
+        return Table(settings().messages_table)
+
+    def close(self, relationship_id: RelationshipId, one: Address, other: Address) -> None:
+        """From now on no message of either is stored on this relationship, even if its sender still saw it usable.
+        2 writes (2 WCU)."""
+        for recipient, sender in ((one, other), (other, one)):
+            key = items.counter_key(recipient, sender)
+            self._table.update(key, "ADD #closed :relationship", {"relationship": {relationship_id}})
+
+    def exchanged(self, relationship_id: RelationshipId, initiator: Address, *, now: datetime) -> Iterator[Key]:
+        """The keys of the recipients' records of all messages sent on a relationship.
+
+        1 query of the index per 1 MB of keys, and 1 of the initiator's mailbox since a minute ago, because the index
+        lags behind the table.
+        """
+        condition, values = "#relationshipId = :relationship", {"relationship": relationship_id}
+        found = self._table.query_all(condition, values, index=items.RELATIONSHIP_INDEX, consistent=False)
+        # One per message: a relationship leads to one recipient.
+        keys: dict[MessageId, Key] = {items.message_id_of(item): item for item in found}
+        recent = self._table.query_all(
+            "#pk = :box AND #sk BETWEEN :minute_ago AND :end",
+            {
+                "box": items.box(initiator),
+                "minute_ago": MessageId.first_at(now - SENDING_TIME),
+                "end": MessageId.prefix + "~",
+            },
+        )
+        for entry in recent:
+            keys.update((items.message_id_of(dict(key)), key) for key in self._recipient_keys(entry, relationship_id))
+        for key in keys.values():
+            yield {"pk": key["pk"], "sk": key["sk"]}
+
+    def _recipient_keys(self, entry: Item, relationship_id: RelationshipId) -> Iterator[Key]:
+        if not items.is_dispatch(entry):
+            if entry["relationshipId"] == relationship_id:
+                yield {"pk": entry["pk"], "sk": entry["sk"]}
+            return
+        message_id = items.message_id_of(entry)
+        for position, destination in enumerate(items.dispatch_of(entry).destinations):
+            if destination.relationship_id == relationship_id:
+                yield items.recipient_key(message_id, position, destination, self._pseudonym)
+
+    @property
+    def _pseudonym(self) -> Address:
+        return anonymised_address(settings().did_domain)
+
+    def decompose(self, key: Key, event: RelationshipStatusChanged, *, now: datetime) -> None:
+        """Take one message from who has decomposed; `key` is one of `exchanged`.
+
+        1 batch of reads (4 RCU), 1 transaction (2 WCU per record that changes, 4 per record that moves).  Nothing
+        happens the second time.  Raises `MessageOnItsWay` when the message is not there yet.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                writes = self._decomposition(key, event, now)
+                if writes:
+                    transact(writes)
+                return
+            except TransactionFailed:
+                continue  # received or decomposed by the other side between reading and writing: look again
+        raise MessageOnItsWay
+
+    def _decomposition(self, key: Key, event: RelationshipStatusChanged, now: datetime) -> list[Write]:
+        message_id = items.message_id_of(dict(key))
+        boxed = [items.entry_key(address, message_id) for address in (event.initiator, event.peer)]
+        keys = [key, *boxed, items.detached_dispatch_key(message_id)]
+        record, *others = batch_get(*((self._table, one) for one in keys))
+        sent = next((other for other in others if other is not None and items.is_dispatch(other)), None)
+        if sent is None:
+            if message_id < MessageId.first_at(now - SENDING_TIME):
+                return []  # it never came
+            raise MessageOnItsWay
+        before = items.dispatch_of(sent)
+        if record is None:
+            # Detached by the other side a moment ago; the index does not know yet.
+            position = [one.relationship_id for one in before.destinations].index(event.relationship_id)
+            record = self._table.get(items.detached_recipient_key(message_id, position))
+            if record is None:
+                raise MessageOnItsWay
+        recipient = items.recipient_of(record)
+        by_recipient = recipient.address == event.initiator
+        sender = event.peer if by_recipient else event.initiator
+        after = domain.decompose(before, recipient.position, by_recipient=by_recipient, pseudonym=self._pseudonym)
+        if after == before:
+            return []
+        return [
+            *self._keep_dispatch(sent, message_id, after),
+            *self._keep_recipient(record, message_id, recipient, sender, after),
+            *self._keep_message(message_id, after),
+        ]
+
+    def _keep_dispatch(self, item: Item, message_id: MessageId, after: Dispatch) -> Iterator[Write]:
+        key = {"pk": item["pk"], "sk": item["sk"]}
+        record = {**items.dispatch_attributes(after), "revision": after.revision + 1}
+        unchanged, values = "#revision = :revision", {"revision": after.revision}
+        if not after.is_visible and not items.is_detached(item):
+            yield self._table.deleting(key, condition=unchanged, values=values)
+            key = dict(items.detached_dispatch_key(message_id))
+            yield self._table.putting({**key, **record})
+        else:
+            yield self._table.putting({**key, **record}, condition=unchanged, values=values)
+
+    def _keep_recipient(
+        self, item: Item, message_id: MessageId, recipient: Recipient, sender: Address, after: Dispatch
+    ) -> Iterator[Write]:
+        destination = after.destinations[recipient.position]
+        detached = {
+            **items.detached_recipient_key(message_id, recipient.position),
+            **items.recipient_attributes(recipient),
+            "address": destination.address,
+        }
+        as_read = _AS_READ[recipient.is_received]
+        if not items.is_detached(item) and destination.decomposed_by_recipient:
+            yield self._table.deleting({"pk": item["pk"], "sk": item["sk"]}, condition=as_read)
+            yield self._table.putting(detached)
+        elif destination.is_decomposed_by_both:
+            yield self._table.putting(detached, condition=as_read)
+        if destination.is_decomposed_by_both and not recipient.is_received:
+            # An anonymous recipient no longer counts for the limit (§3.1, 4 counts by address).
+            counter = items.counter_key(recipient.address, sender)
+            expression = f"ADD #count :minus REMOVE #{message_id}"
+            yield self._table.updating(counter, expression, {"minus": -1})
+
+    def _keep_message(self, message_id: MessageId, after: Dispatch) -> Iterator[Write]:
+        if after.is_over:
+            key, pseudonym = items.message_key(message_id), {"pseudonym": self._pseudonym}
+            yield self._table.updating(key, "SET #createdBy = :pseudonym", pseudonym)

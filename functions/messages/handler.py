@@ -1,0 +1,9 @@
+"""Lambda entry points of Messages."""
+
+from backbone.consumers import queue_handler
+from backbone.http import lambda_handler
+from functions.messages.api import api
+from functions.messages.consumers import consumers
+
+http = lambda_handler(api)
+consume = queue_handler(consumers)

@@ -1,0 +1,175 @@
+"""Mailboxes: what an identity sent or received, oldest first, page by page.
+
+A mailbox is the partition `BOX#<address>`: its entries sort by message id, which sorts by time.  DynamoDB cannot skip
+to the n-th entry, nor count without reading.  So the mailbox numbers its past: an anchor says "here end the first n
+entries" (n = 50, 100, …), the head knows the last anchor.  A page is found from the nearest anchor below, the total is
+the last anchor's number plus what follows it.  Anchors are written when somebody walks the tail anyway: every 31st
+message on average (consumers.py), and every listing.
+
+==============  =================================  ==================================================
+item            key (pk, sk)                       attributes
+==============  =================================  ==================================================
+head            `BOX#<address>`, `HEAD`            epoch, anchored (n of the last anchor), last (its id)
+anchor          `BOX#<address>`, `ANCHOR#<n>`      epoch, last (id of the n-th entry)
+==============  =================================  ==================================================
+
+Entries older than `SENDING_TIME` are anchored: no message can come before them any more.  When entries vanish from a
+mailbox (a relationship is decomposed), a new epoch begins and the anchors of the old one are void.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from backbone.addresses import Address
+from backbone.dynamodb import (
+    TRANSACTION_LIMIT,
+    Item,
+    Key,
+    Table,
+    TransactionFailed,
+    batch_get,
+    transact,
+    write_all,
+)
+from backbone.http import Page, PageOf
+from backbone.ids import MessageId
+from backbone.settings import settings
+from functions.messages import items
+from functions.messages.domain import SENDING_TIME
+
+ANCHOR_DISTANCE = 50
+"""Entries between two anchors: the default page size, so that usual pages start at one."""
+_WALK_ENTRIES = 1000
+_BEFORE_ALL = MessageId.prefix
+_AFTER_ALL = MessageId.prefix + "~"
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The last anchor: the first `anchored` entries end with `last`."""
+
+    exists: bool = False
+    epoch: int = 0
+    anchored: int = 0
+    last: str = _BEFORE_ALL
+
+    @classmethod
+    def of(cls, item: Item | None) -> "_Head":
+        return cls(True, item["epoch"], item["anchored"], item.get("last", _BEFORE_ALL)) if item else cls()
+
+    def end_of(self, anchor: Item | None) -> str | None:
+        """The id an anchor names, unless it is of another epoch."""
+        return str(anchor["last"]) if anchor is not None and anchor["epoch"] == self.epoch else None
+
+
+class MailboxStore:
+    """The mailboxes in the table `messages`.  Capacity units below are for entries of up to 400 bytes."""
+
+    @property
+    def _table(self) -> Table:
+        return Table(settings().messages_table)
+
+    def named(self, address: Address, message_ids: Sequence[MessageId], page: Page, *, now: datetime) -> PageOf[Item]:
+        """A page of the messages with these ids, without those the mailbox does not have.  1 batch of reads per 100
+        ids (1 RCU each)."""
+        keys = [items.entry_key(address, message_id) for message_id in sorted(set(message_ids))]
+        entries = batch_get(*((self._table, key) for key in keys))
+        visible = self._settled([entry for entry in entries if entry is not None], now)
+        return PageOf(visible[page.offset : page.offset + page.size], page, len(visible))
+
+    def page(self, address: Address, page: Page, *, now: datetime) -> PageOf[Item]:
+        """A page of everything in the mailbox; the cost does not depend on how much that is.
+
+        1 batch of reads (head and anchor: 2 RCU); 1 query of the page (0.1 RCU per entry, from the anchor on); 1 query
+        of what follows the last anchor (at most 49 entries and what came within the last minute, as soon as the
+        mailbox is numbered).  Numbers what was not numbered yet.
+        """
+        begin = page.offset // ANCHOR_DISTANCE * ANCHOR_DISTANCE
+        keys = [self._head_key(address), *([self._anchor_key(address, begin)] if begin else [])]
+        found, *anchors = batch_get(*((self._table, key) for key in keys))
+        head = _Head.of(found)
+        start = _BEFORE_ALL if begin == 0 else head.end_of(anchors[0])
+        if start is None or head.anchored <= begin:
+            # The page lies behind the last anchor.
+            tail = self._tail(address, head, now)
+            skip = page.offset - head.anchored
+            return PageOf(tail[skip : skip + page.size], page, head.anchored + len(tail))
+        skip = page.offset - begin
+        wanted = skip + page.size
+        entries = list(islice(self._entries(address, start, wanted, now), wanted))[skip:]
+        if len(entries) < page.size:
+            return PageOf(entries, page, page.offset + len(entries))
+        return PageOf(entries, page, head.anchored + len(self._tail(address, head, now)))
+
+    def number(self, address: Address, *, now: datetime) -> None:
+        """Anchor what can be anchored.  1 read, 1 query of what follows the last anchor, 1 transaction per 99 new
+        anchors (2 WCU each + 2)."""
+        self._tail(address, _Head.of(self._table.get(self._head_key(address))), now)
+
+    def forget_numbers(self, address: Address) -> None:
+        """Begin a new epoch, because entries vanish.  1 write (1 WCU)."""
+        self._table.update(
+            self._head_key(address), "ADD #epoch :one SET #anchored = :none REMOVE #last", {"one": 1, "none": 0}
+        )
+
+    @staticmethod
+    def _head_key(address: Address) -> Key:
+        return {"pk": items.box(address), "sk": "HEAD"}
+
+    @staticmethod
+    def _anchor_key(address: Address, number: int) -> Key:
+        return {"pk": items.box(address), "sk": f"ANCHOR#{number:09d}"}
+
+    def _tail(self, address: Address, head: _Head, now: datetime) -> list[Item]:
+        """Everything behind the last anchor."""
+        tail = list(self._entries(address, head.last, _WALK_ENTRIES, now))
+        self._anchor(address, head, [str(entry["sk"]) for entry in tail], now)
+        return tail
+
+    def _entries(self, address: Address, after: str, limit: int, now: datetime) -> Iterator[Item]:
+        """Entries after an id, `limit` of them per query."""
+        values = {"box": items.box(address), "after": f"{after} ", "end": _AFTER_ALL}
+        condition = "#pk = :box AND #sk BETWEEN :after AND :end"
+        page = self._table.query(condition, values, limit=limit)
+        yield from self._settled(page.items, now)
+        while page.last_key:
+            page = self._table.query(condition, values, limit=limit, start=page.last_key)
+            yield from self._settled(page.items, now)
+
+    def _settled(self, entries: Sequence[Item], now: datetime) -> list[Item]:
+        """Without those of messages to many that are not there yet: 1 batch of reads if any is unsettled.  Removes what
+        will never be there."""
+        unsettled = [items.message_id_of(entry) for entry in entries if entry.get("unsettled")]
+        messages = batch_get(*((self._table, items.message_key(message_id)) for message_id in unsettled))
+        missing = {message_id for message_id, found in zip(unsettled, messages, strict=True) if found is None}
+        fresh = MessageId.first_at(now - SENDING_TIME)
+        dead = [entry for entry in entries if entry["sk"] in missing and entry["sk"] < fresh]
+        write_all(self._table.deleting({"pk": entry["pk"], "sk": entry["sk"]}) for entry in dead)
+        return [entry for entry in entries if entry["sk"] not in missing]
+
+    def _anchor(self, address: Address, head: _Head, tail: Sequence[str], now: datetime) -> None:
+        fresh = MessageId.first_at(now - SENDING_TIME)
+        last_of_fifty = tail[ANCHOR_DISTANCE - 1 :: ANCHOR_DISTANCE]
+        numbers = range(head.anchored + ANCHOR_DISTANCE, head.anchored + len(tail) + 1, ANCHOR_DISTANCE)
+        anchors = [(number, last) for number, last in zip(numbers, last_of_fifty, strict=True) if last < fresh]
+        for begin in range(0, len(anchors), TRANSACTION_LIMIT - 1):
+            some = anchors[begin : begin + TRANSACTION_LIMIT - 1]
+            number, last = some[-1]
+            values = {"epoch": head.epoch, "number": number, "last": last}
+            step = self._table.updating(
+                self._head_key(address),
+                "SET #epoch = :epoch, #anchored = :number, #last = :last",
+                {**values, "old": head.anchored} if head.exists else values,
+                condition="#epoch = :epoch AND #anchored = :old" if head.exists else "attribute_not_exists(pk)",
+            )
+            puts = [
+                self._table.putting({**self._anchor_key(address, number), "epoch": head.epoch, "last": last})
+                for number, last in some
+            ]
+            try:
+                transact([step, *puts])
+            except TransactionFailed:
+                return  # somebody else was faster, or a new epoch has begun
+            head = _Head(True, head.epoch, number, last)
