@@ -1,0 +1,222 @@
+"""Where relationships are kept."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from backbone.addresses import Address
+from backbone.dynamodb import (
+    TRANSACTION_LIMIT,
+    Item,
+    Table,
+    TransactionFailed,
+    Write,
+    batch_get,
+    transact,
+    write_all,
+)
+from backbone.errors import RecordNotFound
+from backbone.events import carried
+from backbone.http import Page, PageOf, page_of
+from backbone.ids import RelationshipId
+from backbone.readmodels import identities
+from backbone.readmodels.identities import IdentityView
+from backbone.readmodels.relationships import pair_key, relationship_key, table
+from functions.relationships import domain, items, refusals
+from functions.relationships.domain import Transition
+from functions.relationships.items import StoredRelationship
+from functions.relationships.refusals import Refusal
+from functions.relationships.relationship import Relationship
+
+_CHANGE_ATTEMPTS = 10
+"""Every lost race means that somebody else has changed the relationship; nobody does so ten times in a row."""
+_SNAPSHOT_ATTEMPTS = 5
+
+# Positions in the transactions, to tell which condition failed.
+_PEER, _NEW_PAIR, _TEMPLATE = 0, 1, 4
+_PAIR = 2
+
+
+class RelationshipStore:
+    """Table `relationships`.
+
+    ============  ========================  ==========  ================================================================
+    item          pk                        sk
+    ============  ========================  ==========  ================================================================
+    relationship  REL…                      `R`         relationshipId, templateId?, from, to, createdAt, status,
+                                                        fromHasDecomposed, toHasDecomposed, revision
+    audit entry   REL…                      `E#<n>`     at, by (`from` or `to`), device?, reason, old?, new, content?;
+                                                        n counts from 1, the newest is the relationship's revision
+    pair          `PAIR#<address>#…`        `P`         relationshipId, status, createdAt of the youngest relationship
+                                                        of two identities; openRelationships: how many are open
+    ============  ========================  ==========  ================================================================
+
+    * The log grows without limit, hence an item per entry: what a change writes stays the same size.  Contents ride on
+      the entry they came with and are never written again.
+    * The relationship's revision is the lock of its changes, the pair's `openRelationships` that of creation.
+    * An entry names its author by role: a pseudonym needs to be written to one item only.
+    * `ttl` (relationship and entries) is 30 days after the status became ReadyForDeletion.
+    """
+
+    @property
+    def _table(self) -> Table:
+        return table()
+
+    def obstacle_to_creation(self, peer: Address, caller: Address) -> Refusal | None:
+        """1 batch read of the peer's identity and the pair (2 RCU).  Raises `RecordNotFound` for an unknown peer."""
+        identity, pair = batch_get((identities.table(), identities.key(peer)), (self._table, pair_key(peer, caller)))
+        return domain.obstacle_to_creation(
+            peer_exists=identity is not None,
+            peer_is_active=identity is not None and IdentityView.of(identity).is_active,
+            has_open_relationship=pair is not None and pair["openRelationships"] > 0,
+        )
+
+    def add(self, creation: Transition, content: bytes | None, template_writes: Sequence[Write]) -> None:
+        """1 transaction: relationship, entry (with the content), pair, its use of the template; the peer is active.
+
+        12 WCU, 2 more per further KB of content, and what freeing the template from its expiry costs the first time.
+        Raises what §3.4 says, in its order: `RecordNotFound` (identity), `peerIsToBeDeleted`, `RecordNotFound`
+        (template), `relationshipToTargetAlreadyExists`.
+        """
+        relationship = creation.after
+        writes = [
+            identities.check_active(relationship.to),  # _PEER
+            self._table.putting(  # _NEW_PAIR
+                items.pair_item(relationship),
+                condition="attribute_not_exists(pk) OR openRelationships = :none",
+                values={"none": 0},
+            ),
+            self._table.putting(items.head_item(relationship, creation.event), condition="attribute_not_exists(pk)"),
+            self._table.putting(items.entry_item(relationship, content), condition="attribute_not_exists(pk)"),
+            *template_writes,  # from _TEMPLATE on
+        ]
+        try:
+            transact(writes)
+        except TransactionFailed as failure:
+            raise _refusal_of_creation(failure) from None
+
+    def get(self, relationship_id: RelationshipId, *, now: datetime) -> StoredRelationship:
+        """1 query of the relationship and its log (1 RCU per 4 KB, contents included).  Raises `RecordNotFound`.
+
+        A query is no snapshot: it may see a transaction's relationship before its entry.  Then it is repeated.
+        """
+        for _ in range(_SNAPSHOT_ATTEMPTS):
+            *entries, head = [*self._table.query_all("pk = :pk", {"pk": relationship_id})] or [{}]
+            if head.get("sk") != "R" or items.is_removed(head, now):
+                raise RecordNotFound("Relationship")
+            if len(entries) >= head["revision"]:
+                return StoredRelationship.of(head, entries)
+        raise RuntimeError(f"{relationship_id}: entries of the audit log are missing")
+
+    def find_all(
+        self, relationship_ids: Iterable[RelationshipId], participant: Address, page: Page, *, now: datetime
+    ) -> PageOf[StoredRelationship]:
+        """Those that exist and that `participant` takes part in, oldest first.
+
+        1 batch read per 100 relationships (1 RCU each), then 1 per 100 entries of the page's logs (1 RCU each).
+        """
+        keys = [relationship_key(id) for id in dict.fromkeys(relationship_ids)]
+        heads = [head for head in batch_get(*((self._table, key) for key in keys)) if head is not None]
+        heads = [
+            head for head in heads if participant in (head["from"], head["to"]) and not items.is_removed(head, now)
+        ]
+        found = page_of(sorted(heads, key=lambda head: (head["createdAt"], head["pk"])), page)
+        entry_keys = [items.entry_key(head["pk"], n) for head in found.items for n in range(1, head["revision"] + 1)]
+        entries = iter(batch_get(*((self._table, key) for key in entry_keys)))
+        return found.map(lambda head: self._complete(head, [next(entries) for _ in range(head["revision"])], now=now))
+
+    def change(
+        self,
+        relationship_id: RelationshipId,
+        decide: Callable[[Relationship], Transition],
+        *,
+        content: bytes | None = None,
+        now: datetime,
+    ) -> Relationship:
+        """Read, decide, write on the condition that nothing has changed; a lost race decides again on the new state.
+
+        1 query (1 RCU per 4 KB), 1 transaction: relationship, entry (with the content) and, when the status changes,
+        pair (6 WCU, else 4, whatever the size of the creation's content and the length of the log).  The second
+        decomposition also marks the older entries for removal (2 WCU per KB of them).
+        """
+        is_youngest = True
+        for _ in range(_CHANGE_ATTEMPTS):
+            transition = decide(self.get(relationship_id, now=now).relationship)
+            try:
+                writes = self._changes(transition, content, is_youngest=is_youngest)
+                transact(writes[:TRANSACTION_LIMIT])
+            except TransactionFailed as lost:
+                # Who is not the pair's youngest relationship will never be it again.
+                is_youngest = is_youngest and _PAIR not in lost.failed
+            else:
+                write_all(writes[TRANSACTION_LIMIT:])  # a log of more than 97 entries
+                return transition.after
+        raise refusals.WRONG_STATUS.error()
+
+    def _changes(self, transition: Transition, content: bytes | None, *, is_youngest: bool) -> list[Write]:
+        after = transition.after
+        position = len(after.audit_log)
+        removal = items.removal_time(after)
+        values = {
+            "status": after.status.value,
+            "seen": position - 1,
+            "revision": position,
+            "from": after.from_has_decomposed,
+            "to": after.to_has_decomposed,
+            "events": carried([transition.event], after.last_entry.created_at),
+        }
+        assignments = "#status = :status, revision = :revision, #events = :events"
+        assignments += ", fromHasDecomposed = :from, toHasDecomposed = :to"
+        older_entries: list[Write] = []
+        if removal is not None:
+            values["ttl"] = removal
+            assignments += ", #ttl = :ttl"
+            older_entries = [
+                self._table.updating(items.entry_key(after.id, n), "SET #ttl = :ttl", {"ttl": removal})
+                for n in range(1, position)
+            ]
+        head = self._table.updating(
+            relationship_key(after.id), f"SET {assignments}", values, condition="revision = :seen"
+        )
+        return [
+            head,
+            self._table.putting(items.entry_item(after, content), condition="attribute_not_exists(pk)"),
+            *self._pair_changes(transition, is_youngest=is_youngest),
+            *older_entries,
+        ]
+
+    def _pair_changes(self, transition: Transition, *, is_youngest: bool) -> list[Write]:
+        """The pair's share of a change: the status of its youngest relationship, and how many are open."""
+        before, after = transition.before, transition.after
+        if before is None or before.status is after.status:
+            return []
+        key = pair_key(after.from_, after.to)
+        opened = int(after.status.is_open) - int(before.status.is_open)
+        if is_youngest:
+            return [
+                self._table.updating(
+                    key,
+                    "SET #status = :status ADD openRelationships :opened",
+                    {"status": after.status.value, "opened": opened, "id": after.id},
+                    condition="relationshipId = :id",
+                )
+            ]
+        # An older relationship that was rejected or revoked counts as open again while it is decomposed (§11.14).
+        return [self._table.updating(key, "ADD openRelationships :opened", {"opened": opened})]
+
+    def _complete(self, head: Item, entries: Sequence[Item | None], *, now: datetime) -> StoredRelationship:
+        """A relationship whose entries were read after it; one that is being written right now is read again."""
+        complete = [entry for entry in entries if entry is not None]
+        if len(complete) < len(entries):
+            return self.get(RelationshipId(head["pk"]), now=now)
+        return StoredRelationship.of(head, complete)
+
+
+def _refusal_of_creation(failure: TransactionFailed) -> Exception:
+    """The error of the first condition that failed, in the order of §3.4."""
+    if _PEER in failure.failed:
+        exists = failure.failed[_PEER] is not None
+        refusal = domain.obstacle_to_creation(peer_exists=exists, peer_is_active=False, has_open_relationship=False)
+        return refusal.error() if refusal else failure
+    if any(position >= _TEMPLATE for position in failure.failed):
+        return RecordNotFound("RelationshipTemplate")
+    return refusals.ALREADY_EXISTS.error() if _NEW_PAIR in failure.failed else failure
