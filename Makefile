@@ -35,13 +35,13 @@ $(VENV)/ready: requirements-dev.txt
 		|| { echo "error: Python 3.11 or newer is missing (make PYTHON=... names one)" >&2; exit 1; }
 	@echo "installing Python packages into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(PY) -m pip install -qq --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 
 $(OFFICIAL)/node_modules/ready: $(OFFICIAL)/package-lock.json
 	$(call need,npm,Node.js 20 or newer)
 	@echo "installing npm packages into $(OFFICIAL)/node_modules ..."
-	@cd $(OFFICIAL) && npm ci --silent
+	@cd $(OFFICIAL) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 java:
@@ -57,6 +57,8 @@ logs: $(VENV)/ready
 	@$(PY) -m infra.local.logs --port $(PORT)
 
 demo: $(OFFICIAL)/node_modules/ready
+	@node -e 'fetch("http://localhost:$(PORT)/health").catch(() => process.exit(1))' \
+		|| { echo "error: no Backbone runs on port $(PORT); start one with: make run" >&2; exit 1; }
 	@cd $(OFFICIAL) && node two_clients.cjs http://localhost:$(PORT) test test
 
 # -- Working on it ----------------------------------------------------------------------------------------------------
@@ -65,7 +67,7 @@ test: $(VENV)/ready $(OFFICIAL)/node_modules/ready java
 	@$(PY) -m pytest
 
 quick: $(VENV)/ready
-	@$(PY) -m pytest -m "not e2e and not local_dynamodb"
+	@$(PY) -m pytest --quiet -m "not e2e and not local_dynamodb"
 
 check: $(VENV)/ready
 	@$(PY) -m infra.check
@@ -95,7 +97,7 @@ deploy: $(VENV)/ready
 	@$(PY) -m infra.deployment --stack "$(STACK)" --domain "$(DOMAIN)" $(OPTIONS)
 
 chalice-package: $(VENV)/ready
-	@$(VENV)/bin/chalice package --stage production build/chalice
+	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-central-1} $(VENV)/bin/chalice package --stage production build/chalice
 
 clean:
 	rm -rf build .local .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,92 @@
+"""`make check`: everything that can be known without running the system.
+
+    python -m infra.check
+
+Runs all checks, prints a line for each, and the output of those that fail.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from infra.build import ROOT
+
+_PYTHON = sys.executable
+_TYPED = ["backbone", "functions", "infra", "tests.client"]
+_SOURCES = ["app.py", "functions", "layers", "infra", "tests"]
+_TEMPLATES = ["template.yaml", *sorted(str(file.relative_to(ROOT)) for file in (ROOT / "infra").glob("*.yaml"))]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a check went; `skipped` says why it could not be made."""
+
+    passed: bool
+    output: str = ""
+    skipped: str = ""
+
+
+Check = Callable[[], Result]
+
+
+def _command(*arguments: str) -> Check:
+    def run() -> Result:
+        outcome = subprocess.run([_PYTHON, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        return Result(outcome.returncode == 0, outcome.stdout + outcome.stderr)
+
+    return run
+
+
+def _audit() -> Result:
+    """Known vulnerabilities of the pinned packages, asked from PyPI."""
+    command = [_PYTHON, "-m", "pip_audit", "--format=json", "--progress-spinner=off", "--disable-pip", "--no-deps"]
+    outcome = subprocess.run(
+        [*command, "--requirement=requirements-dev.txt"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    try:
+        packages = json.loads(outcome.stdout)["dependencies"]
+    except ValueError:
+        reason = (outcome.stderr.strip().splitlines() or ["no answer"])[-1]
+        return Result(True, skipped=f"the vulnerability database cannot be asked: {reason}")
+    known = [
+        f"{package['name']} {package['version']}: {problem['id']} (fixed in {', '.join(problem['fix_versions'])})"
+        for package in packages
+        for problem in package.get("vulns", [])
+    ]
+    return Result(not known, "\n".join(known))
+
+
+CHECKS: dict[str, Check] = {
+    "style (ruff)": _command("ruff", "check", *_SOURCES),
+    "format (ruff)": _command("ruff", "format", "--check", *_SOURCES),
+    "types (mypy --strict)": _command("mypy", *(f"--package={package}" for package in _TYPED)),
+    "templates (cfn-lint)": _command("cfnlint.runner.cli", *_TEMPLATES),
+    "route table": _command("infra.routes", "--check"),
+    "pinned versions": _command("infra.pins"),
+    "packages are complete": _command("infra.isolation"),
+    "dependency audit (pip-audit)": _audit,
+}
+
+
+def main() -> None:
+    """Run all checks; exit non-zero if one fails."""
+    failed = [name for name, check in CHECKS.items() if not _passes(name, check)]
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def _passes(name: str, check: Check) -> bool:
+    began = time.monotonic()
+    result = check()
+    word = "skipped" if result.skipped else "ok" if result.passed else "FAILED"
+    print(f"{word:8}{name} ({time.monotonic() - began:.1f} s) {result.skipped}".rstrip(), flush=True)
+    if not result.passed:
+        print(result.output.rstrip() + "\n", flush=True)
+    return result.passed
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The front: what clients reach on the usual ports.
+
+It stands where the network and the edge of API Gateway stand in AWS: it takes requests on fixed ports, names the client
+in `X-Forwarded-*`, refuses what is too large for a Lambda invocation, and hands everything else on to the emulator's
+HTTP API unchanged.
+"""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from infra.local.edge import Edge, too_large
+
+_GATEWAY_SECONDS = 30  # API Gateway's own limit
+_LONGEST_BODY = 64 * 1024 * 1024  # read to its end before it is refused, so that the client sees the answer
+_START_SECONDS = 10
+
+# Of one connection, not of the message (RFC 9110, section 7.6.1).
+_OF_ONE_CONNECTION = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+_NOT_HANDED_ON = _OF_ONE_CONNECTION | {"expect", "content-length"}  # both are met here and made anew
+_NOT_SENT_BACK = _OF_ONE_CONNECTION | {"content-length", "server", "x-amzn-requestid", "x-amz-request-id"}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Sockets = list[socket.socket]
+
+
+class Front:
+    """Serves the Consumer API on some sockets and a bare `/health` on others, in a thread of its own."""
+
+    def __init__(self, edge: Edge, consumer_api: Sockets, reserved: Sockets) -> None:
+        self._edge = edge
+        self._consumer_api = consumer_api
+        self._reserved = reserved
+        self._loop = asyncio.new_event_loop()
+        self._stopped = asyncio.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()), daemon=True)
+
+    def start(self) -> None:
+        """Start serving; returns when connections are accepted."""
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS):
+            raise RuntimeError("the front did not start")
+
+    def stop(self) -> None:
+        """Close the ports."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopped.set)
+            self._thread.join()
+
+    async def _serve(self) -> None:
+        timeout = aiohttp.ClientTimeout(total=_GATEWAY_SECONDS + 5)
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(auto_decompress=False, timeout=timeout, connector=connector) as session:
+
+            async def consumer_request(request: web.Request) -> web.StreamResponse:
+                return await self._consumer_request(session, request)
+
+            async with _serving(self._consumer_api, consumer_request), _serving(self._reserved, _reserved_request):
+                self._ready.set()
+                await self._stopped.wait()
+
+    async def _consumer_request(self, session: aiohttp.ClientSession, request: web.Request) -> web.StreamResponse:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return too_large()
+        if self._edge.refuses(body):
+            return too_large()
+        headers = _handed_on(request)
+        if request.method == "OPTIONS":
+            return await self._edge.default_route(request, headers)
+        try:
+            async with session.request(
+                request.method,
+                URL(self._edge.api_url + request.raw_path, encoded=True),
+                headers=headers,
+                data=body or None,
+                allow_redirects=False,
+                skip_auto_headers=["User-Agent", "Accept", "Accept-Encoding", "Content-Type"],
+            ) as answer:
+                return _sent_back(answer.status, answer.headers, await answer.read())
+        except (aiohttp.ClientError, TimeoutError):
+            return web.json_response({"message": "Service Unavailable"}, status=503)
+
+
+def _handed_on(request: web.Request) -> "CIMultiDict[str]":
+    headers = CIMultiDict(
+        (name, value) for name, value in request.headers.items() if name.lower() not in _NOT_HANDED_ON
+    )
+    hops = [value for value in (request.headers.get("X-Forwarded-For"), request.remote) if value]
+    headers["X-Forwarded-For"] = ", ".join(hops)
+    headers.setdefault("X-Forwarded-Proto", request.scheme)
+    headers.setdefault("X-Forwarded-Host", request.host)
+    return headers
+
+
+def _sent_back(status: int, headers: "aiohttp.typedefs.LooseHeaders", body: bytes) -> web.Response:
+    kept = CIMultiDict(
+        (name, value) for name, value in CIMultiDict(headers).items() if name.lower() not in _NOT_SENT_BACK
+    )
+    if not body:
+        kept.popall("Content-Type", None)  # the emulator gives one to answers without content
+    return web.Response(status=status, headers=kept, body=body)
+
+
+async def _reserved_request(request: web.Request) -> web.StreamResponse:
+    if request.path == "/health":
+        return web.Response(text="Healthy")
+    return web.Response(status=404)
+
+
+@contextlib.asynccontextmanager
+async def _serving(sockets: Sockets, handler: Handler) -> AsyncIterator[None]:
+    app = web.Application(client_max_size=_LONGEST_BODY)
+    app.router.add_route("*", "/{path:.*}", handler)
+    app.on_response_prepare.append(_without_server_header)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        for listener in sockets:
+            await web.SockSite(runner, listener).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _without_server_header(request: web.Request, response: web.StreamResponse) -> None:
+    del request
+    response.headers.pop("Server", None)
