@@ -64,10 +64,10 @@ demo: $(OFFICIAL)/node_modules/ready
 # -- Working on it ----------------------------------------------------------------------------------------------------
 
 test: $(VENV)/ready $(OFFICIAL)/node_modules/ready java
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses=auto --dist=loadgroup
 
 quick: $(VENV)/ready
-	@$(PY) -m pytest --quiet -m "not e2e and not local_dynamodb"
+	@$(PY) -m pytest --quiet -m "not e2e and not local_dynamodb" --numprocesses=auto --dist=loadgroup
 
 check: $(VENV)/ready
 	@$(PY) -m infra.check

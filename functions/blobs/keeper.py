@@ -10,7 +10,6 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 from backbone import payloads
-from backbone.dynamodb import decode
 from backbone.observability import logger
 
 _processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
@@ -34,7 +33,4 @@ def _follow(record: DynamoDBRecord) -> None:
 
 
 def _keys(image: dict[str, Any] | None) -> set[str]:
-    # Inline payloads arrive as base64 text in stream records; nothing but the references is decoded.
-    if not image or payloads.BLOB not in image:
-        return set()
-    return set(decode({payloads.BLOB: image[payloads.BLOB]})[payloads.BLOB].values())
+    return set((image or {}).get(payloads.BLOB, {"SS": []})["SS"])

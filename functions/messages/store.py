@@ -69,6 +69,7 @@ class MessageStore:
         commit = self._commit(message, recipients)
         if len(recipients) <= RECIPIENTS_PER_TRANSACTION:
             self._deliver(message, recipients, commit=commit, unsettled=False)
+            payloads.settle(commit)
             return
         reached: list[Recipient] = []
         try:
@@ -80,6 +81,7 @@ class MessageStore:
                 self._give_back(message.created_by, [one.address for one in some], [message.id])
             raise
         transact(commit)
+        payloads.settle(commit)
 
     def _commit(self, message: Message, recipients: Sequence[Recipient]) -> list[Write]:
         shared = {

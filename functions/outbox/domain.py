@@ -6,12 +6,10 @@ when the image after the change has it and the image before has not.
 
 from typing import Any
 
-from backbone.events import EventEnvelope
-from backbone.events.base import ATTRIBUTE
+from backbone.events import EventEnvelope, carried_by
 
 
 def new_events(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[EventEnvelope]:
     """The events that came with this change, in the order raised.  A removed item raises none."""
-    known = {form["id"] for form in (before or {}).get(ATTRIBUTE, [])}
-    raised = (after or {}).get(ATTRIBUTE, [])
-    return [EventEnvelope.from_dict(form) for form in raised if form["id"] not in known]
+    known = {event.id for event in carried_by(before)}
+    return [event for event in carried_by(after) if event.id not in known]

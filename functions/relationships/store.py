@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+from backbone import payloads
 from backbone.addresses import Address
 from backbone.dynamodb import (
     TRANSACTION_LIMIT,
@@ -93,6 +94,7 @@ class RelationshipStore:
             transact(writes)
         except TransactionFailed as failure:
             raise _refusal_of_creation(failure) from None
+        payloads.settle(writes)
 
     def get(self, relationship_id: RelationshipId, *, now: datetime) -> StoredRelationship:
         """1 query of the relationship and its log (1 RCU per 4 KB, contents included).  Raises `RecordNotFound`.
@@ -149,6 +151,7 @@ class RelationshipStore:
                 is_youngest = is_youngest and _PAIR not in lost.failed
             else:
                 write_all(writes[TRANSACTION_LIMIT:])  # a log of more than 97 entries
+                payloads.settle(writes)
                 return transition.after
         raise refusals.WRONG_STATUS.error()
 

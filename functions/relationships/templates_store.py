@@ -17,6 +17,7 @@ from backbone.dynamodb import (
     Write,
     batch_get,
     transact,
+    write,
 )
 from backbone.errors import RecordNotFound
 from backbone.events import carried
@@ -93,7 +94,9 @@ class TemplateStore:
             "events": carried([event], template.created_at),
             **payloads.attributes("relationships", template.id, content=content),
         }
-        self._table.put(item, condition=_IS_NEW)
+        writing = self._table.putting(item, condition=_IS_NEW)
+        write(writing)
+        payloads.settle([writing])
 
     def find(self, template_id: RelationshipTemplateId, address: Address) -> FoundTemplate:
         """1 batch read of template and own allocation (2 RCU).  Raises `RecordNotFound` when there is no template."""
@@ -139,12 +142,11 @@ class TemplateStore:
 
     def _counting(self, allocation: Allocation, template: RelationshipTemplate, maximum: int) -> Write:
         """Count the allocation; whoever takes the last slot carries the event, hence exactly once (§4.2 step 4)."""
-        events = [allocation.exhausts] if allocation.exhausts else []
-        values = {"one": 1, "before_last": maximum - 1, "events": carried(events, allocation.allocated_at)}
-        expression = "ADD allocations :one SET #events = :events"
-        if (ttl := _ttl(template)) is not None:
-            values["ttl"] = ttl
-            expression += ", #ttl = :ttl"
+        events = carried([allocation.exhausts] if allocation.exhausts else [], allocation.allocated_at)
+        set_values = {name: value for name, value in (("events", events), ("ttl", _ttl(template))) if value is not None}
+        assignments = ", ".join(f"#{name} = :{name}" for name in set_values)
+        expression = f"ADD allocations :one SET {assignments}" if set_values else "ADD allocations :one"
+        values = {"one": 1, "before_last": maximum - 1, **set_values}
         # A counter that is not there yet counts as 0.
         condition = "allocations = :before_last" if events else "allocations < :before_last"
         if maximum == 1 or not events:

@@ -304,8 +304,13 @@ def transact(writes: Sequence[Write]) -> None:
         _pause_after_conflict(attempt)
 
 
+def write(single: Write) -> None:
+    """One write outside of a transaction.  Raises `ConditionFailed`."""
+    operation = {"Put": client().put_item, "Update": client().update_item, "Delete": client().delete_item}
+    _write(operation[single.operation], single)
+
+
 def write_all(writes: Iterable[Write]) -> None:
     """Writes without conditions or order, each on its own; for clean-up that may be repeated."""
-    for write in writes:
-        operation = {"Put": client().put_item, "Update": client().update_item, "Delete": client().delete_item}
-        _write(operation[write.operation], write)
+    for single in writes:
+        write(single)

@@ -157,3 +157,9 @@ class IdentityDeletionProcessId(Id):
     """`IDP…`"""
 
     prefix = "IDP"
+
+
+class AnnouncementId(Id):
+    """`ANC…`"""
+
+    prefix = "ANC"

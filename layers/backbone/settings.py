@@ -39,6 +39,9 @@ class Settings(BaseModel):
     relationships_table: str = ""
     messages_table: str = ""
     synchronization_table: str = ""
+    tokens_table: str = ""
+    announcements_table: str = ""
+    files_table: str = ""
     payload_bucket: str = ""
     event_bus: str = ""
     token_keys: str = ""
@@ -46,9 +49,12 @@ class Settings(BaseModel):
     password_policy: Literal["strict", "relaxed"] = "strict"
     max_message_recipients: int = Field(default=1, ge=1)
     max_unreceived_messages: int = Field(default=20, ge=1, le=100)
+    max_file_bytes: int = Field(default=10 * 1024 * 1024, ge=1, le=15 * 1024 * 1024)
+    max_inline_download_bytes: int = Field(default=4 * 1024 * 1024, ge=0, le=4 * 1024 * 1024)
     inline_payload_bytes: int = Field(default=16 * 1024, ge=0, le=256 * 1024)
     default_page_size: int = Field(default=50, ge=1, le=1000)
     max_page_size: int = Field(default=200, ge=1, le=1000)
+    swagger_ui: bool = False
     public_template_references: Json[dict[str, tuple[PublicTemplateReference, ...]]] = Field(default={})
     cors_allowed_origins: SemicolonList = ()
     cors_exposed_headers: SemicolonList = ()

@@ -24,8 +24,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    """The deployed Backbone."""
-    with LocalStack() as running:
+    """The deployed Backbone; functions have the rights of their roles and no others."""
+    with LocalStack(enforce_rights=True) as running:
         yield running
 
 

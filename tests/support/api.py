@@ -2,6 +2,7 @@
 
 import base64
 import importlib
+import itertools
 import json
 import re
 import time
@@ -20,12 +21,16 @@ from backbone.ids import DeviceId
 from tests.support.engine import DOMAIN
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
-SERVICES = ("gateway", "challenges", "devices", "relationships", "messages", "synchronization")
+SERVICES = ("gateway", "challenges", "devices", "relationships", "messages", "synchronization", "tokens", "tags", "announcements", "pages")
+
+
+_callers = itertools.count()
 
 
 def new_caller(client_id: str = "test") -> Caller:
     """Somebody with a valid token; whether the identity exists is another matter."""
-    return Caller(Address.of_public_key(uuid.uuid4().bytes, DOMAIN), DeviceId.new(), client_id)
+    # Numbered, not random: addresses are parts of test names, which all processes of a run must agree on.
+    return Caller(Address.of_public_key(str(next(_callers)).encode(), DOMAIN), DeviceId.new(), client_id)
 
 
 def token_of(caller: Caller) -> str:

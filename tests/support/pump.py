@@ -15,7 +15,7 @@ from backbone.dynamodb import client, decode
 from backbone.events import EventEnvelope
 from functions.outbox.domain import new_events
 
-PRODUCERS = ("devices", "relationships", "messages", "synchronization")
+PRODUCERS = ("devices", "relationships", "messages", "synchronization", "tokens")
 CONSUMERS = ("synchronization", "messages")
 
 

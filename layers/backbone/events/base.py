@@ -5,6 +5,7 @@ it writes (attribute `events`, replaced at every write), so that state and event
 brings it to the outbox function, which puts it on the bus.  The id makes every consumer able to drop repeats.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,6 +76,15 @@ class EventEnvelope:
         return EVENTS[self.name].model_validate(self.payload)
 
 
-def carried(events: Iterable[DomainEvent], time: datetime) -> list[dict[str, Any]]:
-    """The value of an item's attribute `events`."""
-    return [EventEnvelope.of(event, time).to_dict() for event in events]
+def carried(events: Iterable[DomainEvent], time: datetime) -> str | None:
+    """The value of an item's attribute `events`: JSON, because streams can be filtered by a text but not by a list.
+
+    None, so no attribute, when there are no events.
+    """
+    forms = [EventEnvelope.of(event, time).to_dict() for event in events]
+    return json.dumps(forms, separators=(",", ":"), ensure_ascii=False) if forms else None
+
+
+def carried_by(item: dict[str, Any] | None) -> list[EventEnvelope]:
+    """The events that an item carries; none if there is no item."""
+    return [EventEnvelope.from_dict(form) for form in json.loads((item or {}).get(ATTRIBUTE, "[]"))]

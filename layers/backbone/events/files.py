@@ -8,6 +8,17 @@ from backbone.events.base import DomainEvent
 from backbone.ids import FileId
 
 
+class FileUploaded(DomainEvent):
+    """A file was uploaded.  → quotas."""
+
+    file_id: FileId
+    owner: Address
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.file_id}/Created"
+
+
 class FileOwnershipLocked(DomainEvent):
     """A wrong ownership token locked a file.  → synchronization (for the owner).
 

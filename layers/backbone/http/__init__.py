@@ -5,6 +5,7 @@ from backbone.http.context import RawRequest, RequestContext
 from backbone.http.lambda_handler import lambda_handler
 from backbone.http.models import (
     Base64,
+    FormModel,
     HeaderModel,
     Int32,
     Int64,
@@ -17,6 +18,7 @@ from backbone.http.models import (
     Timestamp,
     UInt8,
     UInt16,
+    UploadedFile,
 )
 from backbone.http.paging import Page, PageOf, page_of
 from backbone.http.results import Created, NoContent, Raw
@@ -26,6 +28,7 @@ __all__ = [
     "Base64",
     "Created",
     "Endpoint",
+    "FormModel",
     "HeaderModel",
     "Int32",
     "Int64",
@@ -44,6 +47,7 @@ __all__ = [
     "Timestamp",
     "UInt8",
     "UInt16",
+    "UploadedFile",
     "lambda_handler",
     "page_of",
 ]

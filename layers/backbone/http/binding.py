@@ -8,6 +8,7 @@ annotation                      bound from
 `Caller`, `Caller | None`       the access token (required, or evaluated when valid)
 an id or `Address` type         the path segment of the same name
 a `RequestModel` (`| None`)     the JSON body (optional when `None` is allowed)
+a `FormModel`                   the multipart form in the body
 a `QueryModel`                  the query string
 a `HeaderModel`                 the headers
 `Page`                          `PageNumber` and `PageSize`
@@ -34,7 +35,8 @@ from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.errors import BackboneError, InputCannotBeParsed, InvalidPropertyValue
 from backbone.http.context import RawRequest, RequestContext
-from backbone.http.models import HeaderModel, QueryModel, RequestModel
+from backbone.http.forms import is_multipart, parts_of
+from backbone.http.models import FormModel, HeaderModel, QueryModel, RequestModel
 from backbone.http.paging import Page, PageQuery
 from backbone.ids import Id
 from backbone.rules import RULE
@@ -43,7 +45,7 @@ JSON_DEPTH = 32
 
 
 class UnsupportedMediaType(Exception):
-    """The endpoint reads a JSON body and the request has another content type."""
+    """The endpoint reads JSON or a form and the request has another content type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _parameter(name: str, hint: Any) -> _Parameter:
     return _Parameter(name, hint, optional)
 
 
-_KINDS: tuple[type, ...] = (RequestModel, QueryModel, HeaderModel, Page, Id, Address)
+_KINDS: tuple[type, ...] = (RequestModel, FormModel, QueryModel, HeaderModel, Page, Id, Address)
 
 
 def _kind(hint: type) -> Any:
@@ -172,8 +174,17 @@ def _from_body(parameter: _Parameter, request: Request, path: Mapping[str, str])
     return _validate(parameter.type, value, json=True)
 
 
+def _from_form(parameter: _Parameter, request: Request, path: Mapping[str, str]) -> Any:
+    content_type = request.headers.get("content-type", "")
+    if not is_multipart(content_type):
+        raise UnsupportedMediaType
+    body: Any = request.raw_body
+    return _validate(parameter.type, parts_of(body, content_type), json=False)
+
+
 _SOURCES: dict[Any, Callable[[_Parameter, Request, Mapping[str, str]], Any]] = {
     RequestModel: _from_body,
+    FormModel: _from_form,
     QueryModel: _from_query,
     HeaderModel: _from_headers,
     Page: _from_page,

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from chalice.app import Chalice
 
 from backbone.http.api import Api
+from backbone.http.delivery import deliverable
 
 LambdaEvent = dict[str, Any]
 
@@ -31,7 +32,8 @@ def to_chalice_event(event: LambdaEvent) -> LambdaEvent:
             "requestTimeEpoch": gateway.get("timeEpoch"),
         },
         "path": event["rawPath"],
-        "headers": event.get("headers") or {},
+        # What the client accepts is ignored (http-common.md, section 5.3); Chalice would refuse it binary answers.
+        "headers": {**(event.get("headers") or {}), "accept": "*/*"},
         "pathParameters": event.get("pathParameters"),
         "multiValueQueryStringParameters": parse_qs(event.get("rawQueryString") or "", keep_blank_values=True),
         "stageVariables": event.get("stageVariables"),
@@ -53,6 +55,6 @@ def lambda_handler(*apis: Api) -> Callable[[LambdaEvent, Any], dict[str, Any]]:
         if "requestContext" not in event:
             return {"statusCode": 204}
         response: dict[str, Any] = app(to_chalice_event(event), lambda_context)
-        return response
+        return deliverable(response, app.app_name)
 
     return handle

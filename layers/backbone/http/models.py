@@ -7,9 +7,10 @@ padding, timestamps with exactly three fraction digits.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Self, get_origin
+from typing import IO, Annotated, Any, ClassVar, Self, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, PlainSerializer, model_validator
 from pydantic.alias_generators import to_camel
@@ -128,6 +129,20 @@ class _Incoming(BaseModel):
 
 class RequestModel(_Incoming):
     """A JSON request body, or an object inside one."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file in a form.  Its name and the content type it claims do not matter here."""
+
+    size: int
+    content: IO[bytes]
+
+
+class FormModel(_Incoming):
+    """A multipart form: text fields are `str`, files `UploadedFile`.  The first of several fields of a name counts."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
 
 class QueryModel(_Incoming):

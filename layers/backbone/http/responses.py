@@ -45,7 +45,8 @@ def success(result: Any, context: RequestContext) -> Response:
     if result is None or isinstance(result, NoContent):
         return _response(204, "", context, {})
     if isinstance(result, Raw):
-        return _response(result.status, result.body, context, {"Content-Type": result.content_type, **result.headers})
+        content_type = {"Content-Type": result.content_type} if result.content_type else {}
+        return _response(result.status, result.body, context, {**content_type, **result.headers})
     if isinstance(result, Created):
         status, headers = 201, {"Location": context.base_url + result.location if result.location else ""}
         result = result.result
@@ -106,7 +107,7 @@ def empty(status: int, context: RequestContext, headers: Mapping[str, str] | Non
     return _response(status, "", context, headers or {})
 
 
-def _response(status: int, body: str, context: RequestContext, headers: Mapping[str, str]) -> Response:
+def _response(status: int, body: str | bytes, context: RequestContext, headers: Mapping[str, str]) -> Response:
     sent = clock.now()
     elapsed = max(0, math.floor((sent - context.arrived).total_seconds() * 1000))
     all_headers: dict[str, str | list[str]] = {

@@ -21,9 +21,12 @@ class NoContent:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """An answer without the envelope (token endpoint, health, well-known documents)."""
+    """An answer without the envelope (token endpoint, health, well-known documents); without body, no content type.
+
+    Bytes go out as they are if Chalice knows their content type as binary (`application/octet-stream` is one).
+    """
 
     status: int
-    body: str
-    content_type: str
+    body: str | bytes = ""
+    content_type: str | None = None
     headers: dict[str, str] = field(default_factory=dict)

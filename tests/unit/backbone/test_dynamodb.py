@@ -1,10 +1,12 @@
 """The layer's DynamoDB: conditions, transactions, batches, on both engines."""
 
 import threading
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from backbone.dynamodb import ConditionFailed, Table, TransactionFailed, batch_get, transact
+from backbone.dynamodb import ConditionFailed, Table, TransactionFailed, batch_get, client, transact
 from backbone.settings import settings
 
 
@@ -76,9 +78,7 @@ def test_a_transaction_writes_all_or_nothing_and_names_the_losers(table: Table, 
 
     assert lost.value.failed == {1: {**key("taken"), "owner": "x"}, 2: None}
     assert table.get(key("new")) is None
-    transact(
-        [writes[0], table.updating(key("taken"), "SET #owner = :y", {"y": "y"}, condition="attribute_exists(pk)")]
-    )
+    transact([writes[0], table.updating(key("taken"), "SET #owner = :y", {"y": "y"}, condition="attribute_exists(pk)")])
     assert table.get(key("new")) is not None
 
 
@@ -90,6 +90,13 @@ def test_a_batch_reads_several_tables_in_the_order_asked(table: Table, other: Ta
 
     assert found == [{"pk": "c"}, None, key("a"), key("a")]
     assert batch_get() == []
+
+
+def test_a_batch_may_leave_places_empty(table: Table) -> None:
+    table.put({**key("a")})
+
+    assert batch_get(None, (table, key("a")), None) == [None, key("a"), None]
+    assert batch_get(None) == [None]
 
 
 def test_a_batch_of_more_than_a_hundred_keys_is_read_in_parts(table: Table) -> None:
@@ -131,3 +138,22 @@ def test_colliding_transactions_are_tried_again_until_each_has_written() -> None
         thread.join()
 
     assert table.get(key("counter")) == {**key("counter"), "count": 40}
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_single_write_that_collides_with_a_transaction_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(settings().devices_table)
+    update_item = client().update_item
+    collisions = 2
+
+    def collide(**request: Any) -> Any:
+        nonlocal collisions
+        if collisions:
+            collisions -= 1
+            raise ClientError({"Error": {"Code": "TransactionConflictException"}}, "UpdateItem")
+        return update_item(**request)
+
+    monkeypatch.setattr(client(), "update_item", collide)
+
+    assert table.update(key("a"), "ADD #count :one", {"one": 1}) == {**key("a"), "count": 1}
+    assert collisions == 0

@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import AfterValidator, Field
 
+from backbone import payloads
 from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.errors import BackboneError, Forbidden, RecordNotFound
@@ -40,6 +41,7 @@ from backbone.http import (
 from backbone.ids import ChallengeId
 from backbone.rules import broken_rule
 from tests.support.api import Answer, new_caller, token_of
+from tests.support.engine import BUCKET
 
 TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
@@ -134,6 +136,11 @@ def version(header: VersionHeader) -> Items:
 @api.get("/raw")
 def raw() -> Raw:
     return Raw(200, "plain", "text/plain")
+
+
+@api.get("/large/{id}")
+def large(id: ChallengeId) -> ThingOut:
+    return ThingOut(required_text="x" * int(id[3:]), data=b"", number=0, flag=False, color=Color.Red, due=None)
 
 
 @api.get("/failures/{id}")
@@ -496,6 +503,23 @@ def test_an_unexpected_failure_is_500_with_envelope_and_tells_nothing(call: Call
 
     assert answer.error == (500, "error.platform.unexpected")
     assert "secret detail" not in answer.body
+
+
+@pytest.mark.parametrize(("length", "status"), [(5_000_000, 200), (6_200_000, 200), (6_300_000, 303)])
+def test_a_response_beyond_lambda_is_fetched_from_s3(call: Call, length: int, status: int) -> None:
+    """docs/decisions/large-responses.md"""
+    answer = call("GET", "/large/{id}", id=f"CHL{length}")
+
+    assert answer.status == status
+    if status == 303:
+        assert answer.body == ""
+        assert "X-Amz-Signature" in answer.headers["location"]
+        assert "x-correlation-id" in answer.headers
+        key = re.search(r"things/lent/\w+", answer.headers["location"])
+        assert key is not None
+        stored = payloads.client().get_object(Bucket=BUCKET, Key=key.group())
+        assert stored["ContentType"] == "application/json; charset=utf-8"
+        assert len(json.loads(stored["Body"].read())["result"]["requiredText"]) == length
 
 
 def test_a_direct_invocation_without_request_does_nothing() -> None:

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from backbone import payloads
-from backbone.dynamodb import encode
+from backbone.dynamodb import Table, encode
+from backbone.settings import settings
 from functions.blobs.handler import stream
 from tests.support.engine import BUCKET
 
@@ -29,6 +31,10 @@ def tags_of(key: str) -> list[Any]:
     return tags
 
 
+def _fail(key: str) -> None:
+    raise ClientError({"Error": {"Code": "SlowDown"}}, "DeleteObjectTagging")
+
+
 def exists(key: str) -> bool:
     return key in [found["Key"] for found in payloads.client().list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
@@ -45,13 +51,46 @@ class TestPayloads:
         attributes = payloads.attributes("messages", "MSG1", body=LARGE, other=None)
 
         key = "messages/MSG1/body"
-        assert attributes == {"blob": {"body": key}}
+        assert attributes == {"blob": {key}}
         assert payloads.load(attributes, "body") == LARGE
         assert payloads.load(attributes, "other") is None
         assert tags_of(key) == [{"Key": "state", "Value": "pending"}]
 
     def test_an_empty_payload_is_not_a_missing_one(self) -> None:
         assert payloads.load(payloads.attributes("messages", "MSG1", body=b""), "body") == b""
+
+    def test_the_mark_goes_with_the_write_of_the_item(self) -> None:
+        item = payloads.attributes("messages", "MSG1", body=LARGE)
+        table = Table(settings().devices_table)
+        writing = table.putting({"pk": "MSG1", "sk": "M", **item})
+
+        payloads.settle([writing, table.deleting({"pk": "x", "sk": "y"})])
+
+        assert tags_of("messages/MSG1/body") == []
+
+    def test_a_mark_that_cannot_be_taken_away_is_left_to_the_stream(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        item = payloads.attributes("messages", "MSG1", body=LARGE)
+        monkeypatch.setattr(payloads, "confirm", _fail)
+
+        payloads.settle([Table("t").putting({"pk": "MSG1", "sk": "M", **item})])
+
+        assert tags_of("messages/MSG1/body") != []
+
+    def test_a_payload_whose_object_is_gone_is_no_empty_one(self) -> None:
+        item = payloads.attributes("messages", "MSG1", body=LARGE)
+        payloads.remove("messages/MSG1/body")
+
+        with pytest.raises(payloads.PayloadGone):
+            payloads.load(item, "body")
+
+    def test_what_is_lent_can_be_fetched_and_is_pending(self) -> None:
+        url = payloads.lend("messages", b"large", "application/json; charset=utf-8")
+
+        (key,) = [found["Key"] for found in payloads.client().list_objects_v2(Bucket=BUCKET)["Contents"]]
+        assert key.startswith("messages/lent/")
+        assert tags_of(key) == [{"Key": "state", "Value": "pending"}]
+        assert key in url
+        assert "X-Amz-Expires=60" in url
 
     def test_the_mark_goes_once_the_item_exists(self) -> None:
         item = payloads.attributes("messages", "MSG1", body=LARGE)

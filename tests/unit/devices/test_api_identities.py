@@ -11,6 +11,7 @@ from nacl.signing import SigningKey
 from backbone import clock, dynamodb
 from backbone.caller import Caller
 from backbone.encoding import to_base64url
+from backbone.events import carried_by
 from backbone.ids import DeviceId
 from backbone.readmodels import identities
 from functions.devices.client_store import ClientStore
@@ -103,7 +104,7 @@ def test_a_new_identity_is_told_to_the_others(api: InProcessApi) -> None:
 
     item = identities.table().get(identities.key(key.address)) or {}
 
-    assert [(event["name"], event["payload"]) for event in item["events"]] == [
+    assert [(event.name, event.payload) for event in carried_by(item)] == [
         ("IdentityCreated", {"address": key.address, "tier": TIER})
     ]
 

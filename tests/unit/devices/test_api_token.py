@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from backbone import access_tokens, clock, dynamodb
+from backbone.events import carried_by
 from functions.devices import passwords
 from functions.devices.user_store import UserStore
 from tests.support.api import InProcessApi
@@ -373,8 +374,8 @@ def test_a_backup_device_becomes_an_ordinary_one_when_it_logs_in(api: InProcessA
     table = dynamodb.Table(UserStore()._table.name)
     item = table.get({"pk": f"ID#{identity.address}", "sk": "I"}) or {}
     assert "backupDeviceId" not in item
-    assert [event["name"] for event in item["events"]] == ["BackupDeviceUsed"]
-    assert item["events"][0]["payload"] == {"identityAddress": identity.address, "deviceId": backup.device.id}
+    assert [event.name for event in carried_by(item)] == ["BackupDeviceUsed"]
+    assert carried_by(item)[0].payload == {"identityAddress": identity.address, "deviceId": backup.device.id}
     assert given_device(identity, is_backup_device=True).user.is_backup_device
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from backbone.caller import Caller
 from backbone.dynamodb import Table
+from backbone.events import carried_by
 from backbone.ids import ChallengeId
 from backbone.readmodels import challenges, identities
 from functions.devices import api
@@ -74,7 +75,7 @@ def test_ten_parallel_first_log_ins_of_a_backup_device_all_succeed_and_raise_one
     assert not found.is_backup_device
     item = _table().get(identity_key(identity.address)) or {}
     assert "backupDeviceId" not in item
-    assert [event["name"] for event in item["events"]] == ["BackupDeviceUsed"]
+    assert [event.name for event in carried_by(item)] == ["BackupDeviceUsed"]
 
 
 def test_parallel_wrong_passwords_are_counted_one_by_one() -> None:

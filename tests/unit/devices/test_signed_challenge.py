@@ -1,6 +1,7 @@
 """Signed challenges.  Contract: devices.md, sections 5 and 6."""
 
 import base64
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -193,6 +194,7 @@ def test_a_key_that_cannot_be_read_has_signed_nothing(public_key: bytes) -> None
         _object(sig=None, alg=2),
         _object(sig="A" * 86, alg=2),
     ],
+    ids=itertools.count(),  # the key and so the signature are drawn anew in every process
 )
 def test_a_signature_that_cannot_be_read_is_none(signature: bytes) -> None:
     """devices.md §5.3: Signature length other than 64 or mismatch -> 400 invalidSignature"""

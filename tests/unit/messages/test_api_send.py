@@ -4,7 +4,7 @@ import pytest
 
 from backbone import dynamodb
 from backbone.encoding import to_base64url
-from backbone.events import EventEnvelope
+from backbone.events import EventEnvelope, carried_by
 from backbone.events.messages import MessageCreated
 from backbone.ids import FileId
 from backbone.payloads import client as s3
@@ -281,7 +281,7 @@ def test_the_event_names_the_recipients_and_their_relationships(api: InProcessAp
     message_id = sent(api, sender, one, other)
 
     carriers = [item for item in map(dynamodb.decode, _stored_items()) if "events" in item]  # type: ignore[arg-type]
-    (form,) = [form for item in carriers for form in item["events"]]
+    (form,) = [event.to_dict() for item in carriers for event in carried_by(item)]
     envelope = EventEnvelope.from_dict(form)
     event = envelope.event()
     assert envelope.id == f"{message_id}/Created"

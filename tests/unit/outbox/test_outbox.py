@@ -21,13 +21,19 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
 CREATOR = Address.of_public_key(b"creator", "localhost")
 
 
-def event_of(number: int) -> dict[str, Any]:
+def event_of(number: int) -> str:
     current_correlation_id.set("correlation")
     template_id = RelationshipTemplateId(f"RLT{number:017d}")
-    return carried([RelationshipTemplateCreated(template_id=template_id, created_by=CREATOR)], NOW)[0]
+    carried_event = carried([RelationshipTemplateCreated(template_id=template_id, created_by=CREATOR)], NOW)
+    assert carried_event is not None
+    return carried_event
 
 
-def record(number: int, before: list[Any] | None, after: list[Any] | None) -> dict[str, Any]:
+def id_of(number: int) -> str:
+    return f"RLT{number:017d}/Created"
+
+
+def record(number: int, before: str | None, after: str | None) -> dict[str, Any]:
     images = {"OldImage": before, "NewImage": after}
     return {
         "eventName": "MODIFY",
@@ -66,15 +72,15 @@ def bus(moto: None, monkeypatch: pytest.MonkeyPatch) -> Bus:
 def test_an_event_is_new_only_with_the_change_that_brought_it() -> None:
     first, second = event_of(1), event_of(2)
 
-    assert [event.id for event in new_events(None, {"events": [first]})] == [first["id"]]
-    assert new_events({"events": [first]}, {"events": [first], "status": "other"}) == []
-    assert [event.id for event in new_events({"events": [first]}, {"events": [second]})] == [second["id"]]
-    assert new_events({"events": [first]}, None) == []
+    assert [event.id for event in new_events(None, {"events": first})] == [id_of(1)]
+    assert new_events({"events": first}, {"events": first, "status": "other"}) == []
+    assert [event.id for event in new_events({"events": first}, {"events": second})] == [id_of(2)]
+    assert new_events({"events": first}, None) == []
     assert new_events(None, {}) == []
 
 
 def test_events_reach_the_bus_with_name_id_time_and_correlation(bus: Bus) -> None:
-    answer = stream({"Records": [record(1, None, [event_of(1)])]}, None)
+    answer = stream({"Records": [record(1, None, event_of(1))]}, None)
 
     (entry,) = bus.taken
     assert answer == {"batchItemFailures": []}
@@ -97,16 +103,16 @@ def test_the_bus_itself_takes_the_entries(moto: None) -> None:
     publisher.client.cache_clear()
     boto3.client("events").create_event_bus(Name="backbone")
 
-    answer = stream({"Records": [record(number, None, [event_of(number)]) for number in range(25)]}, None)
+    answer = stream({"Records": [record(number, None, event_of(number)) for number in range(25)]}, None)
 
     publisher.client.cache_clear()
     assert answer == {"batchItemFailures": []}
 
 
 def test_a_refused_event_sends_back_its_record_and_everything_after_it(bus: Bus) -> None:
-    bus.refused = {event_of(3)["id"]}
+    bus.refused = {id_of(3)}
 
-    answer = stream({"Records": [record(number, None, [event_of(number)]) for number in range(1, 6)]}, None)
+    answer = stream({"Records": [record(number, None, event_of(number)) for number in range(1, 6)]}, None)
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "3"}]}
 

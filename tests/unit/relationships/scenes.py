@@ -10,6 +10,7 @@ import pytest
 from backbone import clock
 from backbone.caller import Caller
 from backbone.dynamodb import Item, client, decode
+from backbone.events import carried_by
 from backbone.readmodels.relationships import relationship_key, table
 from functions.relationships import api as relationships_api
 from functions.relationships import templates_api
@@ -98,7 +99,7 @@ def events_of(key: Any) -> list[dict[str, Any]]:
     """The domain events an item carries."""
     item = table().get(key)
     assert item is not None
-    return [{"name": form["name"], **form["payload"]} for form in item.get("events", [])]
+    return [{"name": event.name, **event.payload} for event in carried_by(item)]
 
 
 def in_the_future(**delta: float) -> str:

@@ -8,7 +8,6 @@ import pytest
 
 from backbone import clock
 from backbone.caller import Caller
-from backbone.payloads import PENDING
 from backbone.settings import settings
 from tests.support.api import InProcessApi, new_caller
 from tests.support.engine import BUCKET, aws, forget_environment
@@ -473,10 +472,10 @@ class TestPublicReferences:
         assert api.get(self.PATH).status == 401
 
 
-def test_large_content_is_pending_until_its_item_is_seen(api: InProcessApi) -> None:
+def test_large_content_is_no_longer_pending_once_its_item_is_written(api: InProcessApi) -> None:
     large = base64.b64encode(bytes(settings().inline_payload_bytes + 1)).decode()
 
     template_id = given_template(api, new_caller(), content=large)
 
     tags = aws("s3").get_object_tagging(Bucket=BUCKET, Key=f"relationships/{template_id}/content")["TagSet"]
-    assert "{Key}={Value}".format(**tags[0]) == PENDING
+    assert tags == []

@@ -1,0 +1,95 @@
+"""The rules of external events.  Contract: synchronization.md, sections 4 and 5.
+
+An event is queued for delivery, or blocked until its relationship becomes active, or dead after three failures.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from backbone.events.synchronization import ExternalEventCreated
+from backbone.ids import ExternalEventId, RelationshipId
+from functions.synchronization.domain import Change, EventState, ExternalEvent, Head
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What is to become of the message event of a relationship."""
+
+    wanted: bool
+    blocked: bool = False
+
+
+def delivery_of_message(status: str, *, recipient_has_decomposed: bool) -> Delivery:
+    """Blocked as long as the relationship is not active, and not wanted by who has left it.
+
+    A message can be sent while Pending, Active or Terminated only.  Whoever finds another status is late, and gets the
+    same outcome as if the message had been first: deleted on rejection, revocation and by the recipient's decomposition
+    (section 4); delivered when the sender decomposed.
+    """
+    if status in ("Rejected", "Revoked") or recipient_has_decomposed:
+        return Delivery(wanted=False)
+    return Delivery(wanted=True, blocked=status in ("Pending", "Terminated"))
+
+
+def receive(
+    head: Head,
+    type: str,
+    payload: dict[str, str],
+    *,
+    cause: str,
+    now: datetime,
+    context: RelationshipId | None = None,
+    blocked: bool = False,
+    new_id: Callable[[], ExternalEventId] = ExternalEventId.new,
+) -> Change:
+    """Put an event on the feed, once per cause."""
+    event = ExternalEvent(
+        id=new_id(),
+        index=head.event_index + 1,
+        type=type,
+        payload=payload,
+        created_at=now,
+        since=head.run_index,
+        context=context,
+        state=EventState.BLOCKED if blocked else EventState.QUEUED,
+    )
+    # Told as not blocked even if it is: the event is raised before the blocking, and blocked events push, too
+    # (section 4; section 10, 11).
+    created = ExternalEventCreated(external_event_id=event.id, owner=head.owner, is_delivery_blocked=False)
+    counted = replace(head, event_index=event.index, fresh=head.fresh + (not blocked))
+    return replace(Change.of(head, now), head=counted, events=(event,), raised=(created,), cause=cause)
+
+
+def release(head: Head, held: Iterable[ExternalEvent], now: datetime) -> Change:
+    """Queue the blocked ones among the events held back; nothing is raised by it (section 4)."""
+    blocked = tuple(event for event in held if event.state is EventState.BLOCKED)
+    queued = tuple(replace(event, state=EventState.QUEUED, since=head.run_index) for event in blocked)
+    freed = replace(head, fresh=head.fresh + len(queued))
+    return replace(Change.of(head, now), head=freed, events=queued, gone=blocked)
+
+
+def discard_blocked(head: Head, held: Iterable[ExternalEvent], now: datetime) -> Change:
+    """The relationship never came into being: its messages will never be read."""
+    return replace(Change.of(head, now), gone=tuple(event for event in held if event.state is EventState.BLOCKED))
+
+
+def discard_unassigned(
+    head: Head,
+    context: RelationshipId,
+    queued: Iterable[ExternalEvent],
+    held: Iterable[ExternalEvent],
+    now: datetime,
+) -> Change:
+    """The owner has left the relationship: all its events go, except those in the hands of the open run."""
+    left = [event for event in queued if event.context == context and not event.belongs_to(head.run)]
+    fresh = sum(event.error_count == 0 for event in left)
+    counted = replace(head, fresh=head.fresh - fresh, failed=head.failed - (len(left) - fresh))
+    return replace(Change.of(head, now), head=counted, gone=(*left, *held))
+
+
+def payload_date(instant: datetime) -> str:
+    """Dates inside payloads have no trailing zeros (section 5)."""
+    text = instant.strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f"{instant.microsecond:06d}".rstrip("0")
+    return f"{text}.{fraction}Z" if fraction else f"{text}Z"
