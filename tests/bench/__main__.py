@@ -23,14 +23,17 @@ about 1 KB. Calls, sequential round trips and capacity units (RCU, WCU) are exac
 on the machine that ran it, the AWS SDK included; it compares only with other numbers of the same run. Log-ins and
 registrations spend most of theirs on Argon2id, on purpose ([decisions/passwords.md](decisions/passwords.md)).
 
+USD per million requests: API Gateway, Lambda (1 GB, arm64; CPU plus 5 ms per round trip) and DynamoDB at list prices
+(`tests/bench/prices.py`); events, logs and S3 come on top ([cost.md](cost.md)).
+
 Targets: at most 2 sequential round trips on every endpoint clients use all day, CPU under 5 ms (except where
 passwords are derived), cold import under 700 ms, each package under 20 MB, external
 events readable within 2 s.
 
 ## Requests
 
-| request | calls | trips | RCU | WCU | CPU ms |
-|---|---|---|---|---|---|
+| request | calls | trips | RCU | WCU | CPU ms | USD per million |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -50,7 +53,7 @@ def main() -> int:
     loads, packages = functions.imports(), functions.packages()
     lines = [
         f"| {row.scenario.endpoint} | {row.calls} | {row.trips} | {row.read_units:g} | {row.write_units:g} "
-        f"| {row.cpu_ms:.1f} |"
+        f"| {row.cpu_ms:.1f} | {row.usd_per_million:.2f} |"
         for row in rows
     ]
     report = _HEAD + "\n".join(lines)

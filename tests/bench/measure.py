@@ -4,6 +4,7 @@ import statistics
 import time
 from dataclasses import dataclass
 
+from tests.bench.prices import Usage
 from tests.bench.scenarios import Scenario, catch_up
 from tests.bench.world import World
 from tests.support.metering import metered
@@ -22,6 +23,11 @@ class Row:
     read_units: float
     write_units: float
     cpu_ms: float
+
+    @property
+    def usd_per_million(self) -> float:
+        """What a million of these requests cost on AWS."""
+        return Usage(self.trips, self.read_units, self.write_units, self.cpu_ms).usd_per_million
 
     @property
     def misses(self) -> list[str]:
