@@ -21,7 +21,19 @@ from backbone.ids import DeviceId
 from tests.support.engine import DOMAIN
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
-SERVICES = ("gateway", "challenges", "devices", "relationships", "messages", "synchronization", "tokens", "tags", "announcements", "pages")
+SERVICES = (
+    "gateway",
+    "challenges",
+    "devices",
+    "relationships",
+    "messages",
+    "synchronization",
+    "tokens",
+    "files",
+    "tags",
+    "announcements",
+    "pages",
+)
 
 
 _callers = itertools.count()
@@ -45,6 +57,12 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: str
+    is_base64: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """The body as it would go over the wire."""
+        return base64.b64decode(self.body) if self.is_base64 else self.body.encode()
 
     @property
     def json(self) -> Any:
@@ -129,7 +147,7 @@ class InProcessApi:
         headers_out = {name.lower(): value for name, value in answer["headers"].items()}
         for name, values in (answer.get("multiValueHeaders") or {}).items():
             headers_out[name.lower()] = ",".join(values)
-        return Answer(answer["statusCode"], headers_out, answer["body"])
+        return Answer(answer["statusCode"], headers_out, answer["body"], answer.get("isBase64Encoded", False))
 
     def get(self, path: str, **options: Any) -> Answer:
         """GET"""
@@ -142,6 +160,10 @@ class InProcessApi:
     def put(self, path: str, json_body: Any = ..., **options: Any) -> Answer:
         """PUT"""
         return self.request("PUT", path, json_body=json_body, **options)
+
+    def patch(self, path: str, json_body: Any = ..., **options: Any) -> Answer:
+        """PATCH"""
+        return self.request("PATCH", path, json_body=json_body, **options)
 
     def delete(self, path: str, **options: Any) -> Answer:
         """DELETE"""

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 from backbone import clock
 from backbone.addresses import Address
@@ -9,6 +10,9 @@ from backbone.caller import Caller
 from backbone.ids import DeviceId, RelationshipTemplateId, TierId
 from backbone.readmodels import identities
 from backbone.readmodels.relationships import table as relationships_table
+from functions.announcements import domain as announcements_domain
+from functions.announcements.domain import Announcement
+from functions.announcements.store import AnnouncementStore
 from functions.devices import passwords
 from functions.devices.client_store import ClientStore
 from functions.devices.domain import DeviceAndUser, Identity, IdentityStatus, new_device
@@ -117,3 +121,17 @@ def given_relationship(
     for item in (*entries, head, pair):
         relationships_table().put(item)
     return step.after
+
+
+def given_announcement(*recipients: Address, created_at: datetime = LONG_AGO, **changed: Any) -> Announcement:
+    """An announcement, for everybody unless recipients are named (owner: announcements)."""
+    announcement = announcements_domain.announce(
+        severity=changed.pop("severity", announcements_domain.Severity.LOW),
+        is_silent=changed.pop("is_silent", False),
+        texts=changed.pop("texts", [("en", announcements_domain.Text("A title", "A body"))]),
+        recipients=recipients,
+        now=created_at,
+        **changed,
+    )
+    AnnouncementStore().add(announcement)
+    return announcement

@@ -1,5 +1,6 @@
 """An engine under the stores: moto in this process, or AWS's own DynamoDB Local."""
 
+import copy
 import json
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
+from moto.dynamodb.models import dynamodb_backends
 
 from backbone import access_tokens, dynamodb
 from backbone.settings import settings
@@ -26,6 +28,7 @@ DYNAMODB_LOCAL = (
 )
 DOMAIN = "localhost"
 REGION = "eu-central-1"
+MOTO_ACCOUNT = "123456789012"
 BUCKET = "payloads"
 TOKEN_KEYS = "/test/token-keys"
 _endpoint: str | None = None
@@ -114,6 +117,27 @@ def create_tables(run: str, *, with_streams: bool = False) -> None:
         dynamodb.client().create_table(**definition)
 
 
+def create_moto_tables(run: str) -> None:
+    """The same tables, put into moto behind its HTTP: going through it costs more than most tests."""
+    backend = dynamodb_backends[MOTO_ACCOUNT][REGION]
+    for service in SERVICES:
+        definition = table_definition(service, f"{service}-{run}")
+        backend.create_table(
+            definition["TableName"],
+            schema=definition["KeySchema"],
+            throughput=None,
+            attr=definition["AttributeDefinitions"],
+            global_indexes=copy.deepcopy(definition.get("GlobalSecondaryIndexes", [])),
+            indexes=copy.deepcopy(definition.get("LocalSecondaryIndexes", [])),
+            streams=None,
+            billing_mode="PAY_PER_REQUEST",
+            sse_specification=None,
+            tags=[],
+            deletion_protection_enabled=False,
+            warm_throughput=None,
+        )
+
+
 def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
     """Fresh tables, bucket and token keys for one test; needs `mock_aws` around it."""
     run = uuid.uuid4().hex[:8]
@@ -121,7 +145,10 @@ def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -
         monkeypatch.setenv(name, value)
     use_endpoint(monkeypatch, endpoint)
     forget_environment()
-    create_tables(run)
+    if endpoint:
+        create_tables(run)
+    else:
+        create_moto_tables(run)
     aws("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     put_token_keys([_PRIVATE], [_PUBLIC])
 

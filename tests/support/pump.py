@@ -15,8 +15,8 @@ from backbone.dynamodb import client, decode
 from backbone.events import EventEnvelope
 from functions.outbox.domain import new_events
 
-PRODUCERS = ("devices", "relationships", "messages", "synchronization", "tokens")
-CONSUMERS = ("synchronization", "messages")
+PRODUCERS = ("devices", "relationships", "messages", "synchronization", "tokens", "files")
+CONSUMERS = ("synchronization", "messages", "relationships")
 
 
 class EventPump:

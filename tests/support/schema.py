@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 STORAGE = Path(__file__).parents[2] / "infra" / "storage.yaml"
-SERVICES = ("challenges", "devices", "relationships", "messages", "synchronization", "tokens")
+SERVICES = ("challenges", "devices", "relationships", "messages", "synchronization", "tokens", "files", "announcements")
 
 
 class _Loader(yaml.SafeLoader):

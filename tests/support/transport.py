@@ -20,4 +20,4 @@ class InProcessTransport(httpx.BaseTransport):
             query=request.url.query.decode("ascii"),
             headers=dict(request.headers),
         )
-        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body.encode())
+        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.content)
