@@ -1,0 +1,9 @@
+"""Lambda entry points of Tokens."""
+
+from backbone.consumers import queue_handler
+from backbone.http import lambda_handler
+from functions.tokens.api import api
+from functions.tokens.consumers import consumers
+
+http = lambda_handler(api)
+consume = queue_handler(consumers)
