@@ -9,7 +9,9 @@ import pytest
 
 from functions.tags import api as tags_api
 from functions.tags import configuration
+from functions.tags.configuration import SECTIONS
 from tests.support.api import InProcessApi, new_caller
+from tests.support.metering import metered
 
 EXAMPLE: dict[str, Any] = {
     "SupportedLanguages": ["de", "en"],
@@ -28,7 +30,7 @@ EXAMPLE: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     file = tmp_path / "configuration.json"
-    file.write_text(json.dumps(EXAMPLE))
+    file.write_text(json.dumps({SECTIONS[0]: EXAMPLE}))
     monkeypatch.setattr(configuration, "FILE", file)
     configuration.tags_configuration.cache_clear()
     tags_api.document.cache_clear()
@@ -37,15 +39,9 @@ def _configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     tags_api.document.cache_clear()
 
 
-@pytest.fixture
-def tags() -> InProcessApi:
-    """The API, without any table."""
-    return InProcessApi(["gateway", "tags"])
-
-
-def test_everybody_gets_the_tags_with_an_entity_tag(tags: InProcessApi) -> None:
+def test_everybody_gets_the_tags_with_an_entity_tag(api: InProcessApi) -> None:
     """misc.md: `GET /api/v2/Tags` anonymous -> 200 with `supportedLanguages` containing `en` and an `ETag` header"""
-    answer = tags.get("/api/v2/Tags")
+    answer = api.get("/api/v2/Tags")
 
     assert answer.status == 200
     assert answer.result["supportedLanguages"] == ["de", "en"]
@@ -54,9 +50,9 @@ def test_everybody_gets_the_tags_with_an_entity_tag(tags: InProcessApi) -> None:
     assert "cache-control" not in answer.headers
 
 
-def test_names_are_verbatim_but_for_the_first_level_and_leaves_have_no_children(tags: InProcessApi) -> None:
+def test_names_are_verbatim_but_for_the_first_level_and_leaves_have_no_children(api: InProcessApi) -> None:
     """misc.md: tag keys: value types verbatim, first level camel-cased, leaves without `children` (or `{}`)"""
-    assert tags.get("/api/v2/Tags").result["tagsForAttributeValueTypes"] == {
+    assert api.get("/api/v2/Tags").result["tagsForAttributeValueTypes"] == {
         "IdentityFileReference": {
             "schulabschluss": {
                 "displayNames": {"de": "Abschluss", "en": "Degree"},
@@ -67,15 +63,15 @@ def test_names_are_verbatim_but_for_the_first_level_and_leaves_have_no_children(
     }
 
 
-def test_who_has_the_tags_gets_nothing_again(tags: InProcessApi) -> None:
+def test_who_has_the_tags_gets_nothing_again(api: InProcessApi) -> None:
     """misc.md: repeat with `If-None-Match: <ETag>` -> 304, empty body; with another tag -> 200
 
     http-common.md §14: GET /api/v2/Tags twice, second with `If-None-Match` -> 304 empty
     """
-    tag = tags.get("/api/v2/Tags").headers["etag"]
+    tag = api.get("/api/v2/Tags").headers["etag"]
 
-    again = tags.get("/api/v2/Tags", headers={"If-None-Match": tag})
-    other = tags.get("/api/v2/Tags", headers={"If-None-Match": '"other"'})
+    again = api.get("/api/v2/Tags", headers={"If-None-Match": tag})
+    other = api.get("/api/v2/Tags", headers={"If-None-Match": '"other"'})
 
     assert (again.status, again.body, again.headers["etag"]) == (304, "", tag)
     assert "content-type" not in again.headers
@@ -83,27 +79,25 @@ def test_who_has_the_tags_gets_nothing_again(tags: InProcessApi) -> None:
     assert other.status == 200
 
 
-def test_a_token_is_accepted_and_ignored(tags: InProcessApi) -> None:
+def test_a_token_is_accepted_and_ignored(api: InProcessApi) -> None:
     """misc.md §1.1: anonymous; a token is accepted and ignored"""
-    assert tags.get("/api/v2/Tags", token="garbage").status == 200
-    assert tags.get("/api/v2/Tags", token="a.b.c").result == tags.get("/api/v2/Tags").result
+    assert api.get("/api/v2/Tags", token="garbage").status == 200
+    assert api.get("/api/v2/Tags", token="a.b.c").result == api.get("/api/v2/Tags").result
 
 
-def test_a_change_of_the_configuration_changes_the_entity_tag(tags: InProcessApi) -> None:
-    before = tags.get("/api/v2/Tags").headers["etag"]
-    configuration.FILE.write_text(json.dumps({"SupportedLanguages": ["en"]}))
+def test_a_change_of_the_configuration_changes_the_entity_tag(api: InProcessApi) -> None:
+    before = api.get("/api/v2/Tags").headers["etag"]
+    configuration.FILE.write_text(json.dumps({SECTIONS[0]: {"SupportedLanguages": ["en"]}}))
     configuration.tags_configuration.cache_clear()
     tags_api.document.cache_clear()
 
-    after = tags.get("/api/v2/Tags", headers={"If-None-Match": before})
+    after = api.get("/api/v2/Tags", headers={"If-None-Match": before})
 
     assert after.status == 200
     assert after.headers["etag"] != before
 
 
 def test_nothing_is_asked_of_the_database(api: InProcessApi) -> None:
-    from tests.support.metering import metered
-
     with metered() as meter:
         api.get("/api/v2/Tags", caller=new_caller())
 

@@ -6,7 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from functions.tags import configuration
-from functions.tags.configuration import camel_case, read, tags_configuration
+from functions.tags.configuration import SECTIONS, TagsConfiguration, camel_case, tags_configuration
+
+
+def read(section: dict[str, Any]) -> TagsConfiguration:
+    return configuration.read({SECTIONS[0]: section})
 
 
 def tag(**languages: str) -> dict[str, Any]:
@@ -71,7 +75,7 @@ def test_names_of_settings_match_in_any_case() -> None:
 def test_a_mistake_stops_the_function(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """misc.md: missing required configuration -> start fails"""
     file = tmp_path / "configuration.json"
-    file.write_text('{"SupportedLanguages": ["de"]}')
+    file.write_text('{"Modules:Tags:Application": {"SupportedLanguages": ["de"]}}')
     monkeypatch.setattr(configuration, "FILE", file)
     tags_configuration.cache_clear()
 

@@ -1,0 +1,9 @@
+"""Lambda entry points of Announcements."""
+
+from backbone.consumers import queue_handler
+from backbone.http import lambda_handler
+from functions.announcements.api import api
+from functions.announcements.consumers import consumers
+
+http = lambda_handler(api)
+consume = queue_handler(consumers)

@@ -1,0 +1,94 @@
+"""The whole document: OpenAPI 3.1."""
+
+from typing import Any
+
+from backbone.http.api import Endpoint
+from infra.openapi import examples
+from infra.openapi.schemas import Components, ErrorOut, ProblemOut, Schema
+from infra.openapi.signatures import Operation
+from infra.routes import endpoints
+
+UNDESCRIBED = ("/connect/", "/api/poc/", "/docs")
+"""What the document leaves out, as the reference's does (misc.md, section 6)."""
+
+_DESCRIPTION = """\
+The Consumer API of an Enmeshed Backbone. Clients keep everything they store here encrypted end to end.
+
+Results come in the member `result`, refusals as `error`. Names in bodies and queries match in any case, unknown members
+are ignored, and bytes are base64url without padding (requests may use standard base64, too). Log in at `/connect/token`
+with the user name and password of a device."""
+
+
+def document() -> Schema:
+    """The OpenAPI document of everything that has a route."""
+    components = Components()
+    paths: dict[str, dict[str, Schema]] = {}
+    known: set[str] = set()
+    for endpoint in endpoints():
+        if not endpoint.path.startswith(UNDESCRIBED):
+            operation = Operation(endpoint, components).describe(_operation_id(endpoint, known))
+            paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
+    responses = _shared_responses(components)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Consumer API", "version": "2", "description": _DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name} for name in sorted({_tag(operations) for operations in paths.values()})],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(components.schemas.items())),
+            "responses": responses,
+            "securitySchemes": {
+                "oauth2": {
+                    "type": "oauth2",
+                    "description": "The user name and password of a device, in the name of a client.",
+                    "flows": {"password": {"tokenUrl": "/connect/token", "scopes": {}}},
+                }
+            },
+        },
+    }
+
+
+def _tag(operations: dict[str, Schema]) -> str:
+    return str(next(iter(operations.values()))["tags"][0])
+
+
+def _operation_id(endpoint: Endpoint, known: set[str]) -> str:
+    name = wanted = endpoint.view.__name__
+    number = 1
+    while name in known:  # one route under two paths
+        number += 1
+        name = f"{wanted}_{number}"
+    known.add(name)
+    return name
+
+
+def _shared_responses(components: Components) -> dict[str, Any]:
+    problem = {
+        "type": "https://tools.ietf.org/html/rfc9110#section-15.5.16",
+        "title": "Unsupported Media Type",
+        "status": 415,
+        "traceId": "0HN7",
+    }
+    unexpected = examples.error("error.platform.unexpected", "An unexpected error occurred.")
+    error, problem_schema = components.of(ErrorOut, "serialization"), components.of(ProblemOut, "serialization")
+    return {
+        "TooLargeToReturn": {
+            "description": "The result is larger than this system can return at once: fetch it from `Location`, "
+            "without authorization, within a minute.",
+            "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
+        },
+        "Unauthorized": {
+            "description": "There is no token, or it is invalid or has expired. The body is empty.",
+            "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
+        },
+        "UnsupportedMediaType": {
+            "description": "The body is not of the type described.",
+            "content": {"application/problem+json": {"schema": problem_schema, "example": problem}},
+        },
+        "TooManyRequests": {"description": "Too many requests at once, or a quota is exhausted (then with an error)."},
+        "Unexpected": {
+            "description": "Something went wrong that is not the client's fault.",
+            "content": {"application/json": {"schema": error, "example": unexpected}},
+        },
+    }
