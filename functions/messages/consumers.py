@@ -1,28 +1,44 @@
 """What Messages does about events.  Contract: messages.md, section 5."""
 
 from backbone import clock
+from backbone.addresses import Address
 from backbone.consumers import Consumers
 from backbone.events import EventEnvelope
-from backbone.events.messages import MessageCreated
+from backbone.events.deletion import IdentityDataDeleted
+from backbone.events.devices import IdentityDeleted
+from backbone.events.messages import MessageCreated, MessageOrphaned
 from backbone.events.relationships import RelationshipStatusChanged
-from functions.messages import domain
+from backbone.ids import IdentityDeletionProcessId
+from backbone.readmodels import relationships
+from functions.messages import domain, items
 from functions.messages.decomposition_store import DecompositionStore
+from functions.messages.deletion_store import DeletionStore
+from functions.messages.domain import SENDING_TIME
 from functions.messages.mailbox_store import MailboxStore
 
 consumers = Consumers("messages")
 mailboxes = MailboxStore()
 decompositions = DecompositionStore()
+deletions = DeletionStore()
 
 
 @consumers.on(RelationshipStatusChanged)
-def take_messages_from_who_decomposed(event: RelationshipStatusChanged, envelope: EventEnvelope) -> None:
-    """Hide the messages of a decomposed relationship from the initiator (§5 A).
+def relationship_status_changed(event: RelationshipStatusChanged, envelope: EventEnvelope) -> None:
+    """A decomposition takes the messages of the relationship from the initiator, a deletion the initiator from them.
 
     The messages are those sent on this relationship, not all between the two: the reference selects by address and so
     touches others' messages once an address is anonymous (§10, 10).
     """
-    if event.new_status not in domain.DECOMPOSITION or event.was_due_to_identity_deletion:
+    if event.new_status not in domain.DECOMPOSITION:
         return
+    if event.was_due_to_identity_deletion:
+        _take_initiator_out_of_messages(event)
+    else:
+        _take_messages_from_initiator(event)
+
+
+def _take_messages_from_initiator(event: RelationshipStatusChanged) -> None:
+    """Hide them (§5 A)."""
     decompositions.close(event.relationship_id, event.initiator, event.peer)
     mailboxes.forget_numbers(event.initiator)
     for key in decompositions.exchanged(event.relationship_id, event.initiator, now=clock.now()):
@@ -30,6 +46,40 @@ def take_messages_from_who_decomposed(event: RelationshipStatusChanged, envelope
     # Again, because a listing may have numbered the mailbox while it was shrinking.
     mailboxes.forget_numbers(event.initiator)
     mailboxes.number(event.initiator, now=clock.now())
+
+
+def _take_initiator_out_of_messages(event: RelationshipStatusChanged) -> None:
+    """Replace the initiator by the pseudonym (§5 B)."""
+    now = clock.now()
+    decompositions.close(event.relationship_id, event.initiator, event.peer, remove_at=now + SENDING_TIME)
+    for key in decompositions.exchanged(event.relationship_id, event.initiator, now=now):
+        deletions.leave(items.message_id_of(dict(key)), event.initiator, now=now)
+
+
+@consumers.on(MessageOrphaned)
+def remove_orphan(event: MessageOrphaned, envelope: EventEnvelope) -> None:
+    """Delete a message whose sender and recipients are all deleted."""
+    deletions.remove(event.message_id)
+
+
+@consumers.on(IdentityDeleted)
+def finish_deletion(event: IdentityDeleted, envelope: EventEnvelope) -> None:
+    """Finish if Relationships has finished; normally this comes too early and does nothing."""
+    _finish_deletion(event.identity_address, event.deletion_process_id)
+
+
+@consumers.on(IdentityDataDeleted)
+def finish_deletion_after_relationships(event: IdentityDataDeleted, envelope: EventEnvelope) -> None:
+    """Finish when Relationships has finished: from then on nobody can send to the identity any more."""
+    if event.service == "relationships":
+        _finish_deletion(event.identity_address, event.deletion_process_id)
+
+
+def _finish_deletion(address: Address, deletion_process_id: IdentityDeletionProcessId) -> None:
+    """Nothing is left when its mailbox is empty; what the changes of its relationships have not emptied yet, we do."""
+    if relationships.has_left_all(deletion_process_id):
+        deletions.empty_mailbox(address, now=clock.now())
+        deletions.confirm(address, deletion_process_id, now=clock.now())
 
 
 @consumers.on(MessageCreated)

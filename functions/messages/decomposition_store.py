@@ -6,7 +6,9 @@ and stay with the message (`items.py`: detached).  What both have decomposed bec
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
+from backbone import clock
 from backbone.addresses import Address, anonymised_address
 from backbone.dynamodb import Item, Key, Table, TransactionFailed, Write, batch_get, transact
 from backbone.events.relationships import RelationshipStatusChanged
@@ -16,7 +18,7 @@ from functions.messages import domain, items
 from functions.messages.domain import SENDING_TIME, Dispatch, Recipient
 
 _ATTEMPTS = 5
-_AS_READ = {
+AS_READ = {
     False: "attribute_exists(pk) AND attribute_not_exists(#receivedAt)",
     True: "attribute_exists(#receivedAt)",
 }
@@ -33,12 +35,21 @@ class DecompositionStore:
     def _table(self) -> Table:
         return Table(settings().messages_table)
 
-    def close(self, relationship_id: RelationshipId, one: Address, other: Address) -> None:
+    def close(
+        self, relationship_id: RelationshipId, one: Address, other: Address, *, remove_at: datetime | None = None
+    ) -> None:
         """From now on no message of either is stored on this relationship, even if its sender still saw it usable.
-        2 writes (2 WCU)."""
+
+        2 writes (2 WCU); none if one of them is anonymous: then it is closed already.  `remove_at` is when the counters
+        may go, because no message can be on its way any more and there will be no other relationship.
+        """
+        if self._pseudonym in (one, other):
+            return
+        expression, values = "ADD #closed :relationship", dict[str, Any](relationship={relationship_id})
+        if remove_at is not None:
+            expression, values = f"{expression} SET #ttl = :ttl", {**values, "ttl": clock.epoch_seconds(remove_at)}
         for recipient, sender in ((one, other), (other, one)):
-            key = items.counter_key(recipient, sender)
-            self._table.update(key, "ADD #closed :relationship", {"relationship": {relationship_id}})
+            self._table.update(items.counter_key(recipient, sender), expression, values)
 
     def exchanged(self, relationship_id: RelationshipId, initiator: Address, *, now: datetime) -> Iterator[Key]:
         """The keys of the recipients' records of all messages sent on a relationship.
@@ -112,6 +123,8 @@ class DecompositionStore:
                 raise MessageOnItsWay
         recipient = items.recipient_of(record)
         by_recipient = recipient.address == event.initiator
+        if recipient.address not in (event.initiator, event.peer) and sent["pk"] != items.box(event.initiator):
+            return []  # it is the initiator who was deleted meanwhile, or both have decomposed before
         sender = event.peer if by_recipient else event.initiator
         after = domain.decompose(before, recipient.position, by_recipient=by_recipient, pseudonym=self._pseudonym)
         if after == before:
@@ -142,7 +155,7 @@ class DecompositionStore:
             **items.recipient_attributes(recipient),
             "address": destination.address,
         }
-        as_read = _AS_READ[recipient.is_received]
+        as_read = AS_READ[recipient.is_received]
         if not items.is_detached(item) and destination.decomposed_by_recipient:
             yield self._table.deleting({"pk": item["pk"], "sk": item["sk"]}, condition=as_read)
             yield self._table.putting(detached)

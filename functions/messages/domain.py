@@ -97,6 +97,7 @@ class Dispatch:
 
     destinations: tuple[Destination, ...]
     revision: int = 0
+    sender_is_deleted: bool = False
 
     @property
     def is_visible(self) -> bool:
@@ -107,6 +108,19 @@ class Dispatch:
     def is_over(self) -> bool:
         """Everybody has decomposed everything: the sender becomes anonymous too (§5 A, 4)."""
         return all(destination.is_decomposed_by_both for destination in self.destinations)
+
+    def without_sender(self) -> "Dispatch":
+        """After the deletion of the sender (§5 B, 1)."""
+        return replace(self, sender_is_deleted=True)
+
+    def without_recipient(self, position: int, pseudonym: Address) -> "Dispatch":
+        """After the deletion of the recipient at `position` (§5 B, 2); no flags change (§5 B, 3)."""
+        gone = replace(self.destinations[position], address=pseudonym)
+        return replace(self, destinations=(*self.destinations[:position], gone, *self.destinations[position + 1 :]))
+
+    def is_orphaned(self, pseudonym: Address) -> bool:
+        """Nobody is left: the message can go (§5 B, 4)."""
+        return self.sender_is_deleted and all(destination.address == pseudonym for destination in self.destinations)
 
 
 @dataclass(frozen=True, slots=True)

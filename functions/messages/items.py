@@ -8,9 +8,12 @@ received entry     `BOX#<recipient>`, `MSG…`   position, relationshipId, encry
                                                receivedByDevice?, unsettled? (see `MessageStore.add`)
 … detached         `MSG…`, `R#<position>`      the same and address: no longer in its recipient's mailbox
 sent entry         `BOX#<sender>`, `MSG…`      destinations (list), revision, events
-… detached         `MSG…`, `S`                 the same without events: no longer in the sender's mailbox
+… detached         `MSG…`, `S`                 the same without events, senderIsDeleted?: no longer in the sender's
+                                               mailbox; carries MessageOrphaned
 unreceived         `UNRECEIVED#<recipient>     count, closed? (relationships that are over), `MSG…`? (time, in epoch
-counter            #<sender>`, `C`             seconds, of a reservation by a message to many)
+counter            #<sender>`, `C`             seconds, of a reservation by a message to many), ttl? (one of them is
+                                               deleted)
+deletion mark      `DELETED#<IDP…>`, `DELETED` ttl, events
 =================  ==========================  ===================================================================
 
 A destination is {a: address, r: relationship id, s?: decomposed by sender, d?: decomposed by recipient}; the names are
@@ -110,6 +113,7 @@ def dispatch_attributes(dispatch: Dispatch) -> dict[str, Any]:
             for one in dispatch.destinations
         ],
         "revision": dispatch.revision,
+        "senderIsDeleted": True if dispatch.sender_is_deleted else None,
     }
 
 
@@ -119,7 +123,7 @@ def dispatch_of(item: Item) -> Dispatch:
         Destination(Address(one["a"]), RelationshipId(one["r"]), one.get("s", False), one.get("d", False))
         for one in item["destinations"]
     )
-    return Dispatch(tuple(destinations), item["revision"])
+    return Dispatch(tuple(destinations), item["revision"], item.get("senderIsDeleted", False))
 
 
 def recipient_key(message_id: MessageId, position: int, destination: Destination, pseudonym: Address) -> Key:

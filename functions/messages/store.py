@@ -256,6 +256,7 @@ class MessageStore:
         by_sender: dict[Address, list[MessageId]] = {}
         for one in received:
             by_sender.setdefault(one.message.created_by, []).append(one.message.id)
+        by_sender.pop(anonymised_address(settings().did_domain), None)  # nobody counts what a deleted sender has sent
         for sender, message_ids in by_sender.items():
             names = ", ".join(f"#{message_id}" for message_id in message_ids)
             key = items.counter_key(recipient, sender)

@@ -1,7 +1,8 @@
 """What can be done to a relationship: one state machine.  Contract: relationships.md, sections 3.2 to 3.4.
 
 `RULES` is the contract's table: what each action requires, in the order it is checked, and what it brings about.
-Nothing else changes a relationship, and every change leaves an entry in its audit log.
+Nothing but this and the deletion of an identity (`deletion_domain.py`) changes a relationship, and every change leaves
+an entry in its audit log.
 """
 
 from collections.abc import Callable, Mapping
@@ -236,11 +237,7 @@ def act(relationship: Relationship, action: Action, caller: Caller, *, now: date
     )
     after = replace(relationship, status=entry.new_status, audit_log=(*relationship.audit_log, entry))
     if action is Action.DECOMPOSE:
-        after = replace(
-            after,
-            from_has_decomposed=after.from_has_decomposed or actor == after.from_,
-            to_has_decomposed=after.to_has_decomposed or actor == after.to,
-        )
+        after = after.decomposed_by(actor)
     return Transition(relationship, after, rule.event(after, actor))
 
 

@@ -1,7 +1,10 @@
 """Lambda entry points of Relationships."""
 
+from backbone.consumers import queue_handler
 from backbone.http import lambda_handler
 from functions.relationships.api import api
+from functions.relationships.consumers import consumers
 from functions.relationships.templates_api import templates_api
 
 http = lambda_handler(api, templates_api)
+consume = queue_handler(consumers)

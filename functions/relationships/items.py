@@ -52,6 +52,10 @@ def entry_key(relationship_id: str, position: int) -> Key:
     return {"pk": relationship_id, "sk": f"E#{position:06d}"}
 
 
+PARTY, OTHER_PARTY = "party", "otherParty"
+"""Attributes that name an identity for the indexes `byParty` and `byOtherParty`, until it is deleted."""
+
+
 def head_item(relationship: Relationship, event: DomainEvent) -> Item:
     """The item of a relationship."""
     return {
@@ -60,6 +64,8 @@ def head_item(relationship: Relationship, event: DomainEvent) -> Item:
         "templateId": relationship.template_id,
         "from": relationship.from_,
         "to": relationship.to,
+        PARTY: relationship.from_,
+        OTHER_PARTY: relationship.to,
         "createdAt": clock.render(relationship.created_at),
         "status": relationship.status.value,
         "fromHasDecomposed": relationship.from_has_decomposed,

@@ -1,6 +1,6 @@
 """What a relationship is: two identities and the log of what they did.  Contract: relationships.md, section 2."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -45,6 +45,7 @@ class Reason(StrEnum):
     REJECTION_OF_REACTIVATION = "RejectionOfReactivation"
     REVOCATION_OF_REACTIVATION = "RevocationOfReactivation"
     DECOMPOSITION = "Decomposition"
+    DECOMPOSITION_DUE_TO_IDENTITY_DELETION = "DecompositionDueToIdentityDeletion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,14 @@ class Relationship:
     def was_decomposed_by(self, participant: Address) -> bool:
         """Whether this participant has given the relationship up."""
         return self.from_has_decomposed if participant == self.from_ else self.to_has_decomposed
+
+    def decomposed_by(self, participant: Address) -> "Relationship":
+        """The same, given up by this participant."""
+        return replace(
+            self,
+            from_has_decomposed=self.from_has_decomposed or participant == self.from_,
+            to_has_decomposed=self.to_has_decomposed or participant == self.to,
+        )
 
     @property
     def disposable_at(self) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from enum import Enum, auto
 
 from backbone import payloads
 from backbone.addresses import Address
@@ -16,7 +17,7 @@ from backbone.dynamodb import (
     write_all,
 )
 from backbone.errors import RecordNotFound
-from backbone.events import carried
+from backbone.events import DomainEvent, carried
 from backbone.http import Page, PageOf, page_of
 from backbone.ids import RelationshipId
 from backbone.readmodels import identities
@@ -33,8 +34,17 @@ _CHANGE_ATTEMPTS = 10
 _SNAPSHOT_ATTEMPTS = 5
 
 # Positions in the transactions, to tell which condition failed.
-_PEER, _NEW_PAIR, _TEMPLATE = 0, 1, 4
+_PEER, _CREATOR, _NEW_PAIR, _TEMPLATE = 0, 1, 2, 5
 _PAIR = 2
+
+
+class _Standing(Enum):
+    """How a relationship stands to the item of its pair."""
+
+    YOUNGEST = auto()
+    OLDER = auto()
+    PAIR_IS_GONE = auto()
+    """One of the two identities has been deleted."""
 
 
 class RelationshipStore:
@@ -44,7 +54,8 @@ class RelationshipStore:
     item          pk                        sk
     ============  ========================  ==========  ================================================================
     relationship  REL…                      `R`         relationshipId, templateId?, from, to, createdAt, status,
-                                                        fromHasDecomposed, toHasDecomposed, revision
+                                                        fromHasDecomposed, toHasDecomposed, revision; party and
+                                                        otherParty: `from` and `to` for the indexes (parties_store.py)
     audit entry   REL…                      `E#<n>`     at, by (`from` or `to`), device?, reason, old?, new, content?;
                                                         n counts from 1, the newest is the relationship's revision
     pair          `PAIR#<address>#…`        `P`         relationshipId, status, createdAt of the youngest relationship
@@ -72,15 +83,18 @@ class RelationshipStore:
         )
 
     def add(self, creation: Transition, content: bytes | None, template_writes: Sequence[Write]) -> None:
-        """1 transaction: relationship, entry (with the content), pair, its use of the template; the peer is active.
+        """1 transaction: relationship, entry (with the content), pair, its use of the template; the peer is active, the
+        creator is not being deleted.
 
-        12 WCU, 2 more per further KB of content, and what freeing the template from its expiry costs the first time.
-        Raises what §3.4 says, in its order: `RecordNotFound` (identity), `peerIsToBeDeleted`, `RecordNotFound`
-        (template), `relationshipToTargetAlreadyExists`.
+        12 WCU, 2 more per further KB of content, 2 for the indexes, and what freeing the template from its expiry costs
+        the first time.  Raises what §3.4 says, in its order: `RecordNotFound` (identity), `peerIsToBeDeleted`,
+        `RecordNotFound` (template), `relationshipToTargetAlreadyExists`.
         """
         relationship = creation.after
         writes = [
             identities.check_active(relationship.to),  # _PEER
+            # Tokens outlive their identity by minutes.  What the deletion does not find must not come afterwards.
+            identities.check_not_deleting(relationship.from_),  # _CREATOR
             self._table.putting(  # _NEW_PAIR
                 items.pair_item(relationship),
                 condition="attribute_not_exists(pk) OR openRelationships = :none",
@@ -140,61 +154,77 @@ class RelationshipStore:
         pair (6 WCU, else 4, whatever the size of the creation's content and the length of the log).  The second
         decomposition also marks the older entries for removal (2 WCU per KB of them).
         """
-        is_youngest = True
+        standing = _Standing.YOUNGEST
         for _ in range(_CHANGE_ATTEMPTS):
             transition = decide(self.get(relationship_id, now=now).relationship)
+            after = transition.after
             try:
-                writes = self._changes(transition, content, is_youngest=is_youngest)
+                writes = [
+                    *self.entering(after, [transition.event], content),
+                    *self._pair_changes(transition, standing),
+                    *self.retiring(after),
+                ]
                 transact(writes[:TRANSACTION_LIMIT])
             except TransactionFailed as lost:
-                # Who is not the pair's youngest relationship will never be it again.
-                is_youngest = is_youngest and _PAIR not in lost.failed
+                # Who is not the pair's youngest relationship will never be it again, and no pair comes back.
+                if _PAIR in lost.failed:
+                    standing = _Standing.OLDER if lost.failed[_PAIR] else _Standing.PAIR_IS_GONE
             else:
                 write_all(writes[TRANSACTION_LIMIT:])  # a log of more than 97 entries
                 payloads.settle(writes)
-                return transition.after
+                return after
         raise refusals.WRONG_STATUS.error()
 
-    def _changes(self, transition: Transition, content: bytes | None, *, is_youngest: bool) -> list[Write]:
-        after = transition.after
+    def entering(
+        self,
+        after: Relationship,
+        events: Sequence[DomainEvent],
+        content: bytes | None = None,
+        *,
+        named: Relationship | None = None,
+    ) -> list[Write]:
+        """The new state and its entry, on the condition that nothing has changed since it was read.
+
+        `named` is the same relationship with the names that it is stored with from now on, if they change.
+        """
         position = len(after.audit_log)
-        removal = items.removal_time(after)
         values = {
             "status": after.status.value,
             "seen": position - 1,
             "revision": position,
-            "from": after.from_has_decomposed,
-            "to": after.to_has_decomposed,
-            "events": carried([transition.event], after.last_entry.created_at),
+            "fromLeft": after.from_has_decomposed,
+            "toLeft": after.to_has_decomposed,
+            "events": carried(events, after.last_entry.created_at),
         }
         assignments = "#status = :status, revision = :revision, #events = :events"
-        assignments += ", fromHasDecomposed = :from, toHasDecomposed = :to"
-        older_entries: list[Write] = []
-        if removal is not None:
+        assignments += ", fromHasDecomposed = :fromLeft, toHasDecomposed = :toLeft"
+        if named is not None:
+            values |= {"from": named.from_, "to": named.to}
+            assignments += ", #from = :from, #to = :to"
+        if (removal := items.removal_time(after)) is not None:
             values["ttl"] = removal
             assignments += ", #ttl = :ttl"
-            older_entries = [
-                self._table.updating(items.entry_key(after.id, n), "SET #ttl = :ttl", {"ttl": removal})
-                for n in range(1, position)
-            ]
-        head = self._table.updating(
-            relationship_key(after.id), f"SET {assignments}", values, condition="revision = :seen"
-        )
         return [
-            head,
+            self._table.updating(
+                relationship_key(after.id), f"SET {assignments}", values, condition="revision = :seen"
+            ),
             self._table.putting(items.entry_item(after, content), condition="attribute_not_exists(pk)"),
-            *self._pair_changes(transition, is_youngest=is_youngest),
-            *older_entries,
         ]
 
-    def _pair_changes(self, transition: Transition, *, is_youngest: bool) -> list[Write]:
+    def retiring(self, after: Relationship) -> list[Write]:
+        """Once both sides have decomposed it: the older entries go when the relationship goes."""
+        removal = items.removal_time(after)
+        older = range(1, len(after.audit_log)) if removal is not None else ()
+        return [self._table.updating(items.entry_key(after.id, n), "SET #ttl = :ttl", {"ttl": removal}) for n in older]
+
+    def _pair_changes(self, transition: Transition, standing: _Standing) -> list[Write]:
         """The pair's share of a change: the status of its youngest relationship, and how many are open."""
         before, after = transition.before, transition.after
-        if before is None or before.status is after.status:
+        if before is None or before.status is after.status or standing is _Standing.PAIR_IS_GONE:
             return []
         key = pair_key(after.from_, after.to)
         opened = int(after.status.is_open) - int(before.status.is_open)
-        if is_youngest:
+        if standing is _Standing.YOUNGEST:
             return [
                 self._table.updating(
                     key,
@@ -204,7 +234,11 @@ class RelationshipStore:
                 )
             ]
         # An older relationship that was rejected or revoked counts as open again while it is decomposed (§11.14).
-        return [self._table.updating(key, "ADD openRelationships :opened", {"opened": opened})]
+        return [
+            self._table.updating(
+                key, "ADD openRelationships :opened", {"opened": opened}, condition="attribute_exists(pk)"
+            )
+        ]
 
     def _complete(self, head: Item, entries: Sequence[Item | None], *, now: datetime) -> StoredRelationship:
         """A relationship whose entries were read after it; one that is being written right now is read again."""
@@ -220,6 +254,8 @@ def _refusal_of_creation(failure: TransactionFailed) -> Exception:
         exists = failure.failed[_PEER] is not None
         refusal = domain.obstacle_to_creation(peer_exists=exists, peer_is_active=False, has_open_relationship=False)
         return refusal.error() if refusal else failure
+    if _CREATOR in failure.failed:
+        return RecordNotFound("Identity")
     if any(position >= _TEMPLATE for position in failure.failed):
         return RecordNotFound("RelationshipTemplate")
     return refusals.ALREADY_EXISTS.error() if _NEW_PAIR in failure.failed else failure

@@ -65,7 +65,7 @@ def delete_template(id: RelationshipTemplateId, caller: Caller) -> NoContent:
     now = clock.now()
     found = store.find(id, caller.address)
     found.template.check_deletable_by(found.viewer, now)
-    store.delete(found.template, now=now)
+    store.delete(found.template.id, now=now)
     return NoContent()
 
 

@@ -25,6 +25,7 @@ from backbone.events.relationships import RelationshipTemplateCreated
 from backbone.ids import DeviceId, RelationshipId, RelationshipTemplateId
 from backbone.readmodels.relationships import relationship_key, table
 from functions.relationships import templates_domain
+from functions.relationships.items import OTHER_PARTY, PARTY
 from functions.relationships.templates_domain import Allocation, RelationshipTemplate, Viewer
 
 _ALLOCATE_ATTEMPTS = 3
@@ -33,8 +34,12 @@ _EXISTS = "attribute_exists(pk) AND attribute_not_exists(deletedAt)"
 _IS_NEW = "attribute_not_exists(pk)"
 
 
+TEMPLATE = "T"
+"""The sort key of a template."""
+
+
 def _template_key(template_id: str) -> Key:
-    return {"pk": template_id, "sk": "T"}
+    return {"pk": template_id, "sk": TEMPLATE}
 
 
 def _counter_key(template_id: str) -> Key:
@@ -84,11 +89,13 @@ class TemplateStore:
         item = {
             **_template_key(template.id),
             "createdBy": template.created_by,
+            PARTY: template.created_by,
             "createdByDevice": template.created_by_device,
             "createdAt": clock.render(template.created_at),
             "maxNumberOfAllocations": template.max_number_of_allocations,
             "expiresAt": clock.render(template.expires_at) if template.expires_at else None,
             "forIdentity": template.for_identity,
+            OTHER_PARTY: template.for_identity,
             "password": template.password,
             "ttl": _ttl(template),
             "events": carried([event], template.created_at),
@@ -178,30 +185,34 @@ class TemplateStore:
             )
         return writes
 
-    def delete(self, template: RelationshipTemplate, *, now: datetime) -> None:
+    def delete(self, template_id: RelationshipTemplateId, *, now: datetime) -> None:
         """Remove a template and its allocations; its relationships forget it (§4.4).
 
         Marks the template (from now on nobody sees or uses it), then takes the allocations one by one and
         makes the relationships found on them forget the template, then removes the template.  Repeating it finishes
         what broke off.  2 writes, 1 query per 1 MB of allocations, 1 write per allocation, 1 per relationship.
         """
-        key = _template_key(template.id)
+        key = _template_key(template_id)
         try:
-            self._table.update(
+            marked = self._table.update(
                 key, "SET deletedAt = :now REMOVE #events", {"now": clock.render(now)}, condition="attribute_exists(pk)"
             )
         except ConditionFailed:
             raise RecordNotFound("RelationshipTemplate") from None
         allocations = self._table.query_all(
-            "pk = :pk AND begins_with(sk, :allocation)", {"pk": template.id, "allocation": "A#"}
+            "pk = :pk AND begins_with(sk, :allocation)", {"pk": template_id, "allocation": "A#"}
         )
         for allocation in allocations:
-            self._withdraw(allocation)
-        if template.max_number_of_allocations is not None:
-            self._table.delete(_counter_key(template.id))
+            self.withdraw(allocation)
+        if "maxNumberOfAllocations" in marked:
+            self._table.delete(_counter_key(template_id))
         self._table.delete(key)
 
-    def _withdraw(self, allocation: Item) -> None:
+    def checking_existence(self, template_id: str) -> Write:
+        """The part of a transaction that fails when the template does not exist or is being deleted (2 WCU)."""
+        return self._table.checking(_template_key(template_id), _EXISTS)
+
+    def withdraw(self, allocation: Item) -> None:
         """Remove an allocation, but only once all relationships created with it have forgotten the template."""
         remaining: Item | None = allocation
         while remaining is not None:
@@ -233,6 +244,8 @@ def _allocation_item(allocation: Allocation, template: RelationshipTemplate) -> 
     return {
         **_allocation_key(allocation.template_id, allocation.allocated_by),
         "allocatedBy": allocation.allocated_by,
+        PARTY: allocation.allocated_by,
+        "templateCreatedBy": template.created_by,
         "allocatedByDevice": allocation.allocated_by_device,
         "allocatedAt": clock.render(allocation.allocated_at),
         "ttl": _ttl(template),

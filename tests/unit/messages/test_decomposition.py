@@ -169,12 +169,14 @@ def test_hearing_it_again_changes_nothing(scene: Scene, times: int) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"new_status": status} for status in ("Pending", "Active", "Rejected", "Revoked", "Terminated")]
-    + [{"was_due_to_identity_deletion": True}],
+    [
+        {"new_status": status, "was_due_to_identity_deletion": due}
+        for status in ("Pending", "Active", "Rejected", "Revoked", "Terminated")
+        for due in (False, True)
+    ],
 )
 def test_other_changes_of_status_hide_nothing(scene: Scene, changes: dict[str, object]) -> None:
-    """messages.md §5: Only for NewStatus DeletionProposed or ReadyForDeletion; all others are ignored (B, deletion of
-    an identity, changes no flags either)"""
+    """messages.md §5: Only for NewStatus DeletionProposed or ReadyForDeletion; all others are ignored"""
     decomposed(scene.r1, scene.s, scene.to_r1, **changes)
 
     assert scene.seen_by(scene.r1) == [scene.r1.address]

@@ -200,7 +200,7 @@ def test_a_deleted_template_leaves_no_trace_on_a_relationship_created_meanwhile(
         fetch(template, caller)
 
         def delete() -> None:
-            templates.delete(template, now=clock.now())  # noqa: B023
+            templates.delete(template.id, now=clock.now())  # noqa: B023
 
         outcomes = at_once(lambda: create(template.id, caller), lambda: create(template.id, newcomer), delete)  # noqa: B023
 
@@ -214,7 +214,7 @@ def test_the_second_of_two_deletions_finds_nothing_or_finishes_the_same() -> Non
     template = given_template(owner)
     created = create(template.id, active_caller())
 
-    at_once(*[lambda: templates.delete(template, now=clock.now())] * 2)
+    at_once(*[lambda: templates.delete(template.id, now=clock.now())] * 2)
 
     assert read(created.id).template_id is None
     assert table().get({"pk": template.id, "sk": "T"}) is None

@@ -173,7 +173,7 @@ def counted(template: RelationshipTemplate) -> int | None:
 
 def test_an_allocation_of_a_template_that_was_deleted_meanwhile_is_never_looked_at() -> None:
     template, guest = given_template(new_caller()), new_caller()
-    templates.delete(template, now=NOW)
+    templates.delete(template.id, now=NOW)
 
     templates.allocate(template, guest, now=NOW)
 
@@ -185,7 +185,7 @@ def test_deleting_a_template_leaves_nothing() -> None:
     template = given_template(new_caller(), maximum=1)
     templates.allocate(template, new_caller(), now=NOW)
 
-    templates.delete(template, now=NOW)
+    templates.delete(template.id, now=NOW)
 
     assert stored_items() == []
 
@@ -207,7 +207,7 @@ def test_a_template_that_was_deleted_meanwhile_is_not_used() -> None:
     from_, to = active_caller(), active_caller()
     template = given_template(to)
     templates.allocate(template, from_, now=NOW)
-    templates.delete(template, now=NOW)
+    templates.delete(template.id, now=NOW)
     new = domain.create(template_id=template.id, template_creator=to.address, caller=from_, now=NOW)
 
     with pytest.raises(RecordNotFound):
@@ -224,7 +224,7 @@ def test_a_deletion_that_broke_off_is_finished_by_repeating_it() -> None:
 
     found = templates.find(template.id, to.address)
     found.template.check_deletable_by(found.viewer, NOW)
-    templates.delete(found.template, now=NOW)
+    templates.delete(found.template.id, now=NOW)
 
     assert relationships.get(created.id, now=NOW).relationship.template_id is None
     with pytest.raises(RecordNotFound):
@@ -238,7 +238,7 @@ def test_forgetting_the_template_does_not_disturb_a_change() -> None:
     created = creation.create_relationship(relationships, templates, template.id, from_, content=b"", now=NOW)
 
     def decide(relationship: Relationship) -> domain.Transition:
-        templates.delete(template, now=NOW)
+        templates.delete(template.id, now=NOW)
         return domain.act(relationship, Action.ACCEPT, to, now=NOW)
 
     relationships.change(created.id, decide, now=NOW)
