@@ -4,14 +4,16 @@
 #   make run [PORT=8090] [DATA=folder]   a Backbone on this machine
 #   make demo [PORT=8090]                two official clients exchange a message through it
 #   make logs [PORT=8090]                follow its structured logs
+#   make delete-identities [PORT=8090]   delete identities whose grace period is over, as otherwise at midnight
 #   make test | quick | check | bench    everything | under a minute | style, types, templates, audit | performance
 #   make build [TARGET=aws|local]        deployment packages in build/
-#   make deploy STACK=name DOMAIN=host   to AWS
+#   make deploy STACK=name DOMAIN=host   to AWS; both take CONFIGURATION=file, the operator's tags and apps
 #   make format | lock | chalice-package | clean
 
 PORT ?= 8090
 DATA ?=
 TARGET ?= aws
+CONFIGURATION ?=
 
 # Python 3.11 or newer; the emulator starts functions with the same interpreter.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
@@ -21,13 +23,14 @@ OFFICIAL := tests/e2e/official
 SOURCES := app.py functions layers infra tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run logs demo test quick check bench build deploy chalice-package format lock routes clean
+.PHONY: help run logs delete-identities demo test quick check bench build deploy chalice-package format lock routes clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
 
 # -- What targets need ------------------------------------------------------------------------------------------------
 
+configured = $(if $(CONFIGURATION),--configuration "$(CONFIGURATION)")
 need = @command -v $(1) >/dev/null || { echo "error: $(1) is missing: install $(2)" >&2; exit 1; }
 
 $(VENV)/ready: requirements-dev.txt
@@ -56,6 +59,9 @@ run: $(VENV)/ready
 logs: $(VENV)/ready
 	@$(PY) -m infra.local.logs --port $(PORT)
 
+delete-identities: $(VENV)/ready
+	@$(PY) -m infra.local.delete_identities --port $(PORT)
+
 demo: $(OFFICIAL)/node_modules/ready
 	@node -e 'fetch("http://localhost:$(PORT)/health").catch(() => process.exit(1))' \
 		|| { echo "error: no Backbone runs on port $(PORT); start one with: make run" >&2; exit 1; }
@@ -67,7 +73,7 @@ test: $(VENV)/ready $(OFFICIAL)/node_modules/ready java
 	@$(PY) -m pytest --numprocesses=auto --dist=loadgroup
 
 quick: $(VENV)/ready
-	@$(PY) -m pytest --quiet -m "not e2e and not local_dynamodb" --numprocesses=auto --dist=loadgroup
+	@$(PY) -m pytest --quiet -m "not e2e and not local_dynamodb and not slow" --numprocesses=auto --dist=loadgroup
 
 check: $(VENV)/ready
 	@$(PY) -m infra.check
@@ -81,6 +87,7 @@ format: $(VENV)/ready
 
 routes: $(VENV)/ready
 	@$(PY) -m infra.routes
+	@$(PY) -m infra.openapi
 
 # Newest versions that pyproject.toml allows. Afterwards, layers/dependencies/requirements.txt has to follow.
 lock: $(VENV)/ready
@@ -91,10 +98,10 @@ lock: $(VENV)/ready
 # -- Bringing it to AWS -----------------------------------------------------------------------------------------------
 
 build: $(VENV)/ready
-	@$(PY) -m infra.build --target $(TARGET)
+	@$(PY) -m infra.build --target $(TARGET) $(configured)
 
 deploy: $(VENV)/ready
-	@$(PY) -m infra.deployment --stack "$(STACK)" --domain "$(DOMAIN)" $(OPTIONS)
+	@$(PY) -m infra.deployment --stack "$(STACK)" --domain "$(DOMAIN)" $(configured) $(OPTIONS)
 
 chalice-package: $(VENV)/ready
 	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-central-1} $(VENV)/bin/chalice package --stage production build/chalice

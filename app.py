@@ -6,15 +6,43 @@ function, for those who want the API alone (the consumers of events are not part
 
 from chalice import Chalice
 
+from functions.announcements.api import api as announcements
 from functions.challenges.api import api as challenges
 from functions.devices.api import api as devices
+from functions.devices.deletion_processes_api import deletion_processes_api
+from functions.devices.feature_flags_api import feature_flags_api
+from functions.devices.notifications_api import notifications_api
 from functions.devices.token_api import token_api
+from functions.files.api import api as files
 from functions.gateway.api import api as gateway
 from functions.messages.api import api as messages
+from functions.pages.api import api as pages
+from functions.pages.docs_api import docs_api
 from functions.relationships.api import api as relationships
 from functions.relationships.templates_api import templates_api
 from functions.synchronization.api import api as synchronization
+from functions.tags.api import api as tags
+from functions.tokens.api import api as tokens
 
 app = Chalice(app_name="backbone")
-for blueprint in (gateway, challenges, devices, token_api, relationships, templates_api, messages, synchronization):
+app.api.binary_types.append("multipart/form-data")
+for blueprint in (
+    gateway,
+    challenges,
+    devices,
+    deletion_processes_api,
+    feature_flags_api,
+    notifications_api,
+    token_api,
+    relationships,
+    templates_api,
+    messages,
+    synchronization,
+    tokens,
+    files,
+    tags,
+    announcements,
+    pages,
+    docs_api,
+):
     app.register_blueprint(blueprint)

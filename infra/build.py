@@ -2,6 +2,7 @@
 
     python -m infra.build [--target aws]      for Lambda (Python 3.13, arm64); aws is the default
     python -m infra.build --target local      for the interpreter that runs this, which is also the emulator's
+                          [--configuration FILE]  with the operator's tags and apps (infra/configuration.py)
 
 A function's package holds its own folder and nothing else, so that what it shares with others can only be the layers.
 The zips are deterministic: unchanged sources give unchanged bytes, and an unchanged package is not uploaded again.
@@ -11,6 +12,7 @@ Third-party packages are installed again only when their list or the target chan
 import argparse
 import compileall
 import hashlib
+import json
 import py_compile
 import shutil
 import subprocess
@@ -19,6 +21,10 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from functions.pages.static import SWAGGER_UI_FILES, swagger_ui_folder
+from infra import configuration
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -69,20 +75,32 @@ def services() -> list[str]:
     return sorted(handler.parent.name for handler in (ROOT / "functions").glob("*/handler.py"))
 
 
-def build(target: Target, folder: Path = BUILD) -> None:
-    """Make every package anew, except for dependencies that have not changed."""
+def build(target: Target, folder: Path = BUILD, operators_file: Path | None = None) -> None:
+    """Make every package anew, except for dependencies that have not changed.
+
+    `operators_file` configures what has no parameter.  Raises `BuildError`, also for a mistake in that file.
+    """
+    try:
+        sections = configuration.sections_by_service(operators_file) if operators_file else {}
+    except configuration.ConfigurationError as error:
+        raise BuildError(str(error)) from None
     for service in services():
-        _build_function(service, folder / "functions" / service, target)
+        _build_function(service, folder / "functions" / service, target, sections.get(service))
     _build_shared_layer(folder / "layers" / "backbone", target)
     _build_dependencies(folder / "layers" / "dependencies", target)
 
 
-def _build_function(service: str, content: Path, target: Target) -> None:
+def _build_function(service: str, content: Path, target: Target, sections: dict[str, Any] | None) -> None:
     package = _emptied(content) / "functions"
     shutil.copytree(ROOT / "functions" / service, package / service, ignore=_SOURCES_ONLY)
     init = ROOT / "functions" / "__init__.py"
     if init.exists():
         shutil.copy(init, package)
+    if sections is not None:
+        (package / service / configuration.NAME).write_text(json.dumps(sections, ensure_ascii=False), encoding="utf-8")
+    if service == "pages":
+        for name in SWAGGER_UI_FILES:
+            shutil.copy(swagger_ui_folder() / name, package / service / "files")
     _finish(content, target)
 
 
@@ -159,8 +177,10 @@ def main() -> None:
     """Build for the target named on the command line and print what came out."""
     parser = argparse.ArgumentParser(prog="python -m infra.build", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--target", choices=sorted(TARGETS), default="aws")
+    parser.add_argument("--configuration", type=Path, metavar="FILE", help="the operator's tags and apps")
+    arguments = parser.parse_args()
     try:
-        build(TARGETS[parser.parse_args().target])
+        build(TARGETS[arguments.target], operators_file=arguments.configuration)
     except BuildError as error:
         sys.exit(f"build failed: {error}")
     for package in sorted(BUILD.glob("*/*.zip")):

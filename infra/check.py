@@ -65,6 +65,7 @@ CHECKS: dict[str, Check] = {
     "types (mypy --strict)": _command("mypy", *(f"--package={package}" for package in _TYPED)),
     "templates (cfn-lint)": _command("cfnlint.runner.cli", *_TEMPLATES),
     "route table": _command("infra.routes", "--check"),
+    "API document": _command("infra.openapi", "--check"),
     "pinned versions": _command("infra.pins"),
     "packages are complete": _command("infra.isolation"),
     "dependency audit (pip-audit)": _audit,

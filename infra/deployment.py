@@ -1,6 +1,7 @@
 """`template.yaml` brought to where it runs: packages uploaded, then the stack created or updated.
 
     python -m infra.deployment --stack backbone --domain backbone.example.org [--parameter Name=Value ...]
+                               [--configuration FILE]
 
 deploys to the AWS account of the environment (`make deploy`). The local launcher deploys through the same functions.
 """
@@ -111,7 +112,7 @@ def main() -> None:
     try:
         account = boto3.client("sts").get_caller_identity()["Account"]
         region = boto3.session.Session().region_name
-        build(TARGETS["aws"])
+        build(TARGETS["aws"], operators_file=arguments.configuration)
         print(f"deploying {arguments.stack} to account {account}, {region} ...", flush=True)
         outputs = deploy(
             boto3.client,
@@ -133,6 +134,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--stack", required=True, type=_not_empty, help="name of the CloudFormation stack")
     parser.add_argument("--domain", required=True, type=_not_empty, help="host name clients use; part of every address")
     parser.add_argument("--bucket", help="for the packages (default: one named after the stack)")
+    parser.add_argument("--configuration", type=Path, metavar="FILE", help="the operator's tags and apps")
     parser.add_argument("--parameter", action="append", default=[], type=_pair, metavar="NAME=VALUE")
     return parser.parse_args()
 

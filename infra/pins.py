@@ -10,7 +10,11 @@ from pathlib import Path
 from infra.build import ROOT
 
 DEVELOPMENT = ROOT / "requirements-dev.txt"
-DEPLOYED = (ROOT / "layers" / "dependencies" / "requirements.txt", ROOT / "requirements.txt")
+DEPLOYED = (
+    ROOT / "layers" / "dependencies" / "requirements.txt",
+    ROOT / "infra" / "large_uploads" / "requirements.txt",
+    ROOT / "requirements.txt",
+)
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)")
 

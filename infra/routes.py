@@ -51,7 +51,10 @@ def template(table: list[Endpoint]) -> dict[str, Any]:
     for function in functions:
         resources |= _integration(function)
     for endpoint in table:
-        resources |= _route(_logical_id(endpoint), f"{endpoint.method} {endpoint.path}", endpoint.function)
+        logical_id = _logical_id(endpoint)
+        if f"{logical_id}Route" in resources:  # a path that clients write in two ways; the table has capitals first
+            logical_id += "InLowerCase"
+        resources |= _route(logical_id, f"{endpoint.method} {endpoint.path}", endpoint.function)
     resources |= _route("Fallback", "$default", FALLBACK_FUNCTION)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",

@@ -1,6 +1,9 @@
 """Lambda entry points of Challenges."""
 
+from backbone.consumers import queue_handler
 from backbone.http import lambda_handler
 from functions.challenges.api import api
+from functions.challenges.consumers import consumers
 
 http = lambda_handler(api)
+consume = queue_handler(consumers)

@@ -6,6 +6,7 @@ from backbone.http import Api, Created, NoContent, Page, PageOf, page_of
 from backbone.ids import DeviceId
 from backbone.settings import settings
 from functions.devices import domain, languages, oauth_clients, passwords
+from functions.devices.deletion_store import DeletionStore
 from functions.devices.errors import AddressAlreadyExists, ChangePasswordFailed, RegistrationFailed, Unauthorized
 from functions.devices.models import (
     ChangePasswordIn,
@@ -30,6 +31,7 @@ __all__ = ["api", "token_api"]
 api = Api("devices")
 devices = DeviceStore()
 users = UserStore()
+deletions = DeletionStore()
 
 
 @api.post("/api/v2/Identities")
@@ -77,8 +79,12 @@ def get_own_identity(caller: Caller) -> IdentityOut:
 @api.get("/api/v2/Identities/IsDeleted")
 def is_identity_deleted(query: IsDeletedQuery) -> IsDeletedOut:
     """Whether the identity of a device is gone: what a device asks that can no longer log in."""
+    now = clock.now()
     user = users.find_user(query.username)
-    if user is not None and user.is_past_grace_period(clock.now()):
+    if user is None:
+        deleted_at = deletions.deleted_at(query.username, now=now)
+        return IsDeletedOut(is_deleted=deleted_at is not None, deletion_date=deleted_at)
+    if user.is_past_grace_period(now):
         return IsDeletedOut(is_deleted=True, deletion_date=user.deletion_grace_period_ends_at)
     return IsDeletedOut(is_deleted=False, deletion_date=None)
 

@@ -95,6 +95,21 @@ class ClientStore:
         part = {"pk": f"CLIENT#{client.client_id}", "sk": f"N#{random.randrange(COUNTERS_PER_CLIENT)}"}
         return self._table.updating(part, "ADD #identities :one", {"one": 1})
 
+    def uncounting_identity(self, client_id: str) -> list[Write]:
+        """The part of a transaction that counts one identity less, the counterpart of `counting_identity`.
+
+        1 read (1 RCU) of the client; 4 WCU, or none when the client is gone.
+        """
+        client, key = self.get(client_id), client_key(client_id)
+        if client is None or key is None:
+            return []
+        if client.max_identities is not None:
+            limited = "attribute_exists(pk) AND attribute_exists(#maxIdentities)"
+            return [self._table.updating(key, "ADD #identities :one", {"one": -1}, condition=limited)]
+        part = {**key, "sk": f"N#{random.randrange(COUNTERS_PER_CLIENT)}"}
+        exists = self._table.checking(key, "attribute_exists(pk)")
+        return [self._table.updating(part, "ADD #identities :one", {"one": -1}), exists]
+
     def count_identities(self, client_id: str) -> int:
         """How many identities a client has created.  1 query of its partition (at most 1 + 16 small items, 1 RCU)."""
         items = self._table.query_all("pk = :pk", {"pk": f"CLIENT#{client_id}"})

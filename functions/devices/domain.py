@@ -37,6 +37,7 @@ class Identity:
     tier_id: TierId
     status: IdentityStatus
     created_at: datetime
+    tier_id_before_deletion: TierId | None = None
     deletion_grace_period_ends_at: datetime | None = None
     backup_device_id: DeviceId | None = None
 

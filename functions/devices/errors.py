@@ -3,6 +3,7 @@
 from backbone.errors import BackboneError
 
 _DEVICE = "error.platform.validation.device."
+_NOTIFICATION = "error.platform.validation.notification."
 
 
 class Unauthorized(BackboneError):
@@ -77,3 +78,65 @@ class DeviceCannotBeDeleted(BackboneError):
     def __init__(self) -> None:
         message = "The device cannot be deleted: it has logged in already or belongs to another identity."
         super().__init__(_DEVICE + "deviceCannotBeDeleted", message)
+
+
+class OnlyOneActiveDeletionProcessAllowed(BackboneError):
+    """400: the identity is being deleted already."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _DEVICE + "onlyOneActiveDeletionProcessAllowed", "There is an active deletion process already."
+        )
+
+
+class DeletionProcessIsNotInRequiredStatus(BackboneError):
+    """400: the process has been cancelled, or the deletion has begun."""
+
+    def __init__(self, required: str) -> None:
+        code = _DEVICE + "deletionProcessIsNotInRequiredStatus"
+        super().__init__(code, f"The deletion process must have the status '{required}'.")
+
+
+class GracePeriodHasAlreadyExpired(BackboneError):
+    """400: too late to cancel."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "gracePeriodHasAlreadyExpired", "The grace period is over.")
+
+
+class GracePeriodHasNotYetExpired(BackboneError):
+    """400: too early to delete; only the job may meet it."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "gracePeriodHasNotYetExpired", "The grace period is not over yet.")
+
+
+class MaxNumberOfFeatureFlagsExceeded(BackboneError):
+    """400: an identity has no room for so many flags."""
+
+    def __init__(self, maximum: int) -> None:
+        code = "error.platform.validation.featureFlag.maxNumberOfFeatureFlagsExceeded"
+        super().__init__(code, f"An identity may have at most {maximum} feature flags.")
+
+
+class NoRelationshipToOneOrMoreRecipientsExists(BackboneError):
+    """400: somebody among the recipients is a stranger."""
+
+    def __init__(self) -> None:
+        code = _NOTIFICATION + "noRelationshipToOneOrMoreRecipientsExists"
+        super().__init__(code, "There is no relationship to at least one of the recipients.")
+
+
+class RelationshipToRecipientIsNotInCorrectStatus(BackboneError):
+    """400: the youngest relationship to somebody among the recipients is over."""
+
+    def __init__(self) -> None:
+        code = _NOTIFICATION + "relationshipToRecipientIsNotInCorrectStatus"
+        super().__init__(code, "The relationship to at least one of the recipients is not in the correct status.")
+
+
+class NotificationCodeDoesNotExist(BackboneError):
+    """400: the operator has no texts for this code."""
+
+    def __init__(self) -> None:
+        super().__init__(_NOTIFICATION + "codeDoesNotExist", "There is no notification with this code.")

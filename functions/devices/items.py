@@ -47,6 +47,7 @@ def identity_item(identity: Identity) -> dict[str, Any]:
         "identityVersion": identity.identity_version,
         "clientId": identity.client_id,
         "tierId": identity.tier_id,
+        "tierIdBeforeDeletion": identity.tier_id_before_deletion,
         "status": str(identity.status),
         "createdAt": clock.render(identity.created_at),
         "deletionGracePeriodEndsAt": _rendered(identity.deletion_grace_period_ends_at),
@@ -56,7 +57,7 @@ def identity_item(identity: Identity) -> dict[str, Any]:
 
 def identity_of(item: Item) -> Identity:
     """The inverse of `identity_item`."""
-    backup_device_id = item.get("backupDeviceId")
+    backup_device_id, tier_before = item.get("backupDeviceId"), item.get("tierIdBeforeDeletion")
     return Identity(
         address=Address(item["address"]),
         public_key=item["publicKey"],
@@ -65,6 +66,7 @@ def identity_of(item: Item) -> Identity:
         tier_id=TierId(item["tierId"]),
         status=IdentityStatus(item["status"]),
         created_at=clock.parse(item["createdAt"]),
+        tier_id_before_deletion=TierId(tier_before) if tier_before else None,
         deletion_grace_period_ends_at=_time(item, "deletionGracePeriodEndsAt"),
         backup_device_id=DeviceId(backup_device_id) if backup_device_id else None,
     )

@@ -15,7 +15,7 @@ from backbone.readmodels import challenges
 from backbone.readmodels.challenges import ChallengeView
 from backbone.settings import settings
 from functions.devices.client_store import ClientStore, client_key, client_of
-from functions.devices.domain import Device, DeviceAndUser, DeviceToDelete, Identity
+from functions.devices.domain import Device, DeviceAndUser, DeviceToDelete, Identity, IdentityStatus
 from functions.devices.errors import (
     AddressAlreadyExists,
     ClientReachedIdentitiesLimit,
@@ -119,12 +119,12 @@ class DeviceStore:
     def before_device(
         self, address: Address, challenge_id: ChallengeId | None
     ) -> tuple[Identity, ChallengeView | None]:
-        """1 round trip (2 RCU).  Raises `RecordNotFound` without identity."""
+        """1 round trip (2 RCU).  Raises `RecordNotFound` without identity, or when there is hardly any left."""
         identity, challenge = batch_get(
             (self._table, identity_key(address)),
             (challenges.table(), challenges.key(challenge_id)) if challenge_id else None,
         )
-        if identity is None:
+        if identity is None or identity["status"] == IdentityStatus.DELETING:
             raise RecordNotFound("Identity")
         return identity_of(identity), ChallengeView.of(challenge) if challenge else None
 
@@ -142,7 +142,7 @@ class DeviceStore:
                 if 0 not in lost.failed:
                     raise RegistrationFailed from None  # a random id that is taken
                 found = lost.failed[0]
-            if found is None:
+            if found is None or found["status"] == IdentityStatus.DELETING:
                 raise RecordNotFound("Identity")
             identity = identity_of(found)
             if new.user.is_backup_device:
@@ -155,8 +155,10 @@ class DeviceStore:
         condition = "attribute_exists(pk) AND attribute_not_exists(#deletionGracePeriodEndsAt)"
         values: dict[str, Any] = {}
         if identity.deletion_grace_period_ends_at:
-            condition = "#deletionGracePeriodEndsAt = :end"
-            values = {"end": clock.render(identity.deletion_grace_period_ends_at)}
+            # Deleting: its devices are being deleted, and none must be overlooked.
+            condition = "#deletionGracePeriodEndsAt = :end AND #status <> :deleting"
+            end = clock.render(identity.deletion_grace_period_ends_at)
+            values = {"end": end, "deleting": str(IdentityStatus.DELETING)}
         if not new.user.is_backup_device:
             return self._table.checking(key, condition, values)
         values["device"] = new.device.id

@@ -1,6 +1,9 @@
 """The small endpoints that belong to no service.  Contract: http-common.md, section 1."""
 
+from typing import Annotated
+
 from backbone.http import Api, Raw, ResponseModel
+from backbone.http.documentation import Answer
 from functions.gateway import health
 
 MAJOR_VERSION = "7"
@@ -22,7 +25,11 @@ def get_version() -> VersionOut:
 
 
 @api.get("/health")
-def get_health() -> Raw:
+def get_health() -> Annotated[
+    Raw,
+    Answer(200, "`Healthy`", str, media_type="text/plain"),
+    Answer(503, "`Unhealthy`", str, media_type="text/plain"),
+]:
     """200 `Healthy`, or 503 `Unhealthy` while the database does not answer.  The Connector polls this."""
     headers = {"Cache-Control": "no-store, no-cache"}
     if health.is_healthy():

@@ -6,6 +6,7 @@ to do the second time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -30,6 +31,7 @@ from backbone.events.tokens import TokenLocked
 from backbone.ids import MessageId, RelationshipId
 from functions.synchronization import external_events
 from functions.synchronization.domain import Change, ExternalEvent, Head
+from functions.synchronization.errors import IdentityIsDeleted
 from functions.synchronization.external_events import payload_date
 from functions.synchronization.store import AlreadyHandled, SyncStore
 
@@ -70,9 +72,10 @@ def reactivation_completed(event: RelationshipReactivationCompleted, envelope: E
     """An event for the peer; an accepted reactivation releases the messages of both sides."""
     _receive(event.peer, event.name, {"relationshipId": event.relationship_id}, envelope)
     if event.new_relationship_status == "Active":
-        _, relationship = store.head_and_relationship(event.peer, event.relationship_id)
-        owners = relationship.participants if relationship else (event.peer,)
-        _settle_held(external_events.release, event.relationship_id, *owners)
+        with suppress(IdentityIsDeleted):  # nobody reactivates a relationship with a deleted identity
+            _, relationship = store.head_and_relationship(event.peer, event.relationship_id)
+            owners = relationship.participants if relationship else (event.peer,)
+            _settle_held(external_events.release, event.relationship_id, *owners)
 
 
 @consumers.on(PeerToBeDeleted)
@@ -173,10 +176,9 @@ def _receive_message(
 
 
 def _once(decide: Callable[[], Change]) -> None:
-    try:
+    # Nobody keeps a feed for a deleted identity.
+    with suppress(AlreadyHandled, IdentityIsDeleted):
         store.change(decide)
-    except AlreadyHandled:
-        return
 
 
 def _settle_held(rule: HeldRule, relationship_id: RelationshipId, *owners: Address) -> None:
@@ -186,7 +188,8 @@ def _settle_held(rule: HeldRule, relationship_id: RelationshipId, *owners: Addre
         return rule(store.head(owner), store.held(owner, relationship_id), clock.now())
 
     for owner in owners:
-        store.change(partial(decide, owner))
+        with suppress(IdentityIsDeleted):
+            store.change(partial(decide, owner))
 
 
 def _discard_events_of_left_relationship(owner: Address, relationship_id: RelationshipId) -> None:
@@ -195,4 +198,5 @@ def _discard_events_of_left_relationship(owner: Address, relationship_id: Relati
         held = store.held(owner, relationship_id)
         return external_events.discard_unassigned(head, relationship_id, queued, held, clock.now())
 
-    store.change(decide)
+    with suppress(IdentityIsDeleted):
+        store.change(decide)

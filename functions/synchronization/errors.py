@@ -1,6 +1,6 @@
 """The refusals of this module.  Contract: synchronization.md, section 9."""
 
-from backbone.errors import BackboneError
+from backbone.errors import BackboneError, RecordNotFound
 
 _DATAWALLET = "error.platform.validation.datawallet"
 _SYNC_RUN = "error.platform.validation.syncRun"
@@ -98,3 +98,10 @@ class UnexpectedSyncRunType(BackboneError):
 
     def __init__(self) -> None:
         super().__init__(f"{_SYNC_RUN}.unexpectedSyncRunType", "The sync run has another type.")
+
+
+class IdentityIsDeleted(RecordNotFound):
+    """404: nothing is kept for this identity any more."""
+
+    def __init__(self) -> None:
+        super().__init__("Identity")

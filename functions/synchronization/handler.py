@@ -4,6 +4,8 @@ from backbone.consumers import queue_handler
 from backbone.http import lambda_handler
 from functions.synchronization.api import api
 from functions.synchronization.consumers import consumers
+from functions.synchronization.deletion_consumers import deletion_consumers
 
 http = lambda_handler(api)
 consume = queue_handler(consumers)
+delete = queue_handler(deletion_consumers)

@@ -129,6 +129,17 @@ def head_of(owner: Address, item: Item | None) -> Head:
     )
 
 
+def closed_head_item(owner: Address, revision: str, now: datetime) -> Item:
+    """What takes the head's place when the identity is deleted: nothing follows it."""
+    ttl = clock.epoch_seconds(now + REPEATS_EXPECTED_FOR)
+    return {"pk": owner, "sk": HEAD, "closed": True, "revision": revision, "ttl": ttl}
+
+
+def is_closed(head: Item) -> bool:
+    """Whether the identity is deleted."""
+    return "closed" in head
+
+
 def has_log(head: Item) -> bool:
     """Whether a change has been decided but not applied to the end."""
     return LOG in head or payloads.BLOB in head

@@ -28,6 +28,7 @@ from functions.synchronization.domain import (
     Modification,
     SyncRun,
 )
+from functions.synchronization.errors import IdentityIsDeleted
 from functions.synchronization.write_ahead_log import Entry
 
 ReadT = TypeVar("ReadT")
@@ -41,7 +42,7 @@ _ATTEMPTS = 40
 _PAUSE_SECONDS = 0.005
 _LARGEST_LIMIT = 1_000
 _PARALLEL_TRANSFERS = 8
-_REVISION_LENGTH = 12
+REVISION_LENGTH = 12
 
 
 class LostRace(Exception):
@@ -221,12 +222,12 @@ class SyncStore:
         raise LostRace(f"still losing after {_ATTEMPTS} attempts")
 
     def _commit(self, change: Change) -> None:
-        revision = random_text(_REVISION_LENGTH)
+        revision = random_text(REVISION_LENGTH)
         head = items.head_item(change, revision)
         entries = items.entries(change)
         guards = self._guards(change)
         if not entries and not guards:
-            self._put_head(head, change.head.revision)
+            self.put_head(head, change.head.revision)
         elif write_ahead_log.fits_one_transaction(entries, others=1 + len(guards), inline_bytes=_inline_bytes()):
             condition, values = _unmoved(change.head.revision)
             moving = self._table.putting(head, condition=condition, values=values)
@@ -243,7 +244,7 @@ class SyncStore:
             assert not guards, "guards are for single events"
             log = payloads.attributes("synchronization", f"log/{revision}", log=write_ahead_log.dump(entries))
             logged = {**head, **log}
-            self._put_head(logged, change.head.revision)
+            self.put_head(logged, change.head.revision)
             payloads.settle([self._table.putting(logged)])
             try:
                 self._finish(logged)
@@ -262,7 +263,8 @@ class SyncStore:
             guards.append((still, LostRace()))
         return guards
 
-    def _put_head(self, head: Item, revision: str | None) -> None:
+    def put_head(self, head: Item, revision: str | None) -> None:
+        """1 put (1 WCU).  Raises `LostRace` when the head does not have this revision any more."""
         condition, values = _unmoved(revision)
         try:
             self._table.put(head, condition=condition, values=values)
@@ -272,9 +274,14 @@ class SyncStore:
                 raise LostRace from None
 
     def _settled(self, read: Callable[[], tuple[Item | None, ReadT]]) -> tuple[Item | None, ReadT]:
-        """Read the head and what goes with it, after finishing whatever somebody has left unfinished."""
+        """Read the head and what goes with it, after finishing whatever somebody has left unfinished.
+
+        Raises `IdentityIsDeleted`.
+        """
         while True:
             head, rest = read()
+            if head is not None and items.is_closed(head):
+                raise IdentityIsDeleted
             if head is None or not items.has_log(head):
                 return head, rest
             self._finish(head)
@@ -294,7 +301,7 @@ class SyncStore:
             for part in write_ahead_log.parts(write_ahead_log.load(data or b"[]"), inline_bytes=_inline_bytes()):
                 writes = _in_parallel(self._committed_write, part, transfers=_has_large_payloads(part))
                 dynamodb.transact([self._table.checking(key, condition, values), *writes])
-            applied = items.without_log(head, random_text(_REVISION_LENGTH))
+            applied = items.without_log(head, random_text(REVISION_LENGTH))
             self._table.put(applied, condition=condition, values=values)
         except (TransactionFailed, ConditionFailed):
             return  # finished meanwhile

@@ -4,7 +4,8 @@
   403 itself. Here the function behind `$default` is asked directly.
 * `/health` and a few other paths belong to the emulator itself when the API is addressed by host name, so it is
   addressed by path.
-* Size: API Gateway passes up to 10 MB, Lambda takes 6 MB. The emulator has no limit.
+* Size: API Gateway passes up to 10 MB, Lambda takes 6 MB. The emulator has no limit. Uploads of files that are larger
+  go to the server that CloudFront sends them to in AWS (docs/decisions/large-uploads.md).
 """
 
 import asyncio
@@ -23,20 +24,29 @@ from backbone.ids import new_error_id
 
 LAMBDA_REQUEST_BYTES = 6 * 1024 * 1024
 """The most a synchronous invocation of a function takes (https://docs.aws.amazon.com/lambda, quotas)."""
+_REST_OF_EVENT_BYTES = 64 * 1024
+_UPLOAD = ("POST", "/api/v2/Files")
 
 
 class Edge:
     """The HTTP API of one deployed stack."""
 
-    def __init__(self, endpoint: str, api_id: str, default_function: str, lambda_client: Any) -> None:
+    def __init__(
+        self, endpoint: str, api_id: str, default_function: str, lambda_client: Any, *, uploads_url: str
+    ) -> None:
         self.api_url = f"{endpoint}/_aws/execute-api/{api_id}/$default"
         self._api_id = api_id
         self._default_function = default_function
         self._lambda = lambda_client
+        self._uploads_url = uploads_url
 
-    def refuses(self, body: bytes) -> bool:
-        """Whether a body would not fit into an invocation."""
-        return len(body) > LAMBDA_REQUEST_BYTES
+    def destination(self, method: str, path: str, body: bytes) -> str | None:
+        """The base URL that takes a request; None if its body would not fit into an invocation."""
+        if (method, path) == _UPLOAD:
+            # Forms are binary, so they travel as base64.
+            fits = len(body) * 4 / 3 <= LAMBDA_REQUEST_BYTES - _REST_OF_EVENT_BYTES
+            return self.api_url if fits else self._uploads_url
+        return self.api_url if len(body) <= LAMBDA_REQUEST_BYTES else None
 
     async def default_route(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
         """Ask the function behind `$default`."""

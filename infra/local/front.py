@@ -1,8 +1,8 @@
 """The front: what clients reach on the usual ports.
 
 It stands where the network and the edge of API Gateway stand in AWS: it takes requests on fixed ports, names the client
-in `X-Forwarded-*`, refuses what is too large for a Lambda invocation, and hands everything else on to the emulator's
-HTTP API unchanged.
+in `X-Forwarded-*`, sends large uploads to their server, refuses what else is too large for a Lambda invocation, and
+hands everything on to the emulator's HTTP API unchanged.
 """
 
 import asyncio
@@ -72,7 +72,8 @@ class Front:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return too_large()
-        if self._edge.refuses(body):
+        destination = self._edge.destination(request.method, request.path, body)
+        if destination is None:
             return too_large()
         headers = _handed_on(request)
         if request.method == "OPTIONS":
@@ -80,7 +81,7 @@ class Front:
         try:
             async with session.request(
                 request.method,
-                URL(self._edge.api_url + request.raw_path, encoded=True),
+                URL(destination + request.raw_path, encoded=True),
                 headers=headers,
                 data=body or None,
                 allow_redirects=False,
@@ -120,7 +121,7 @@ async def _reserved_request(request: web.Request) -> web.StreamResponse:
 @contextlib.asynccontextmanager
 async def _serving(sockets: Sockets, handler: Handler) -> AsyncIterator[None]:
     app = web.Application(client_max_size=_LONGEST_BODY)
-    app.router.add_route("*", "/{path:.*}", handler)
+    app.router.add_route("*", r"/{path:[\s\S]*}", handler)  # a path may hold an encoded line break, too
     app.on_response_prepare.append(_without_server_header)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()

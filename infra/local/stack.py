@@ -28,9 +28,11 @@ from infra.local.edge import Edge
 from infra.local.emulator import Emulator
 from infra.local.front import Front, Sockets
 from infra.local.ports import claim, free_port
+from infra.local.uploads import UploadServer
 
 STACK = "backbone"
 PARAMETERS = build.ROOT / "infra" / "local" / "parameters.yaml"
+CONFIGURATION = build.ROOT / "infra" / "local" / "configuration.json"
 CLIENT_ID = "test"
 CLIENT_SECRET = "test"
 DEFAULT_TIER = "Basic"
@@ -77,6 +79,7 @@ class LocalStack:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.emulator = Emulator(self.folder, port=_emulator_port(data), state=data, enforce_rights=enforce_rights)
         self.outputs: dict[str, str] = {}
+        self._uploads: UploadServer | None = None
         self._front: Front | None = None
 
     @property
@@ -97,7 +100,7 @@ class LocalStack:
     def start(self) -> None:
         """Build, deploy, create the client and warm the functions up.  Raises one of the errors of these steps."""
         with self._step("built functions and layers"):
-            build.build(build.TARGETS["local"], self.folder / "build")
+            build.build(build.TARGETS["local"], self.folder / "build", CONFIGURATION)
         with self._step("started the emulator of AWS"):
             self.emulator.start()
         with self._step("deployed template.yaml"):
@@ -114,9 +117,17 @@ class LocalStack:
             self._allow_plain_http()
         with self._step(f"created OAuth client {CLIENT_ID}"):
             self._create_client()
-        with self._step("warmed up the functions"):
+        with self._step("warmed up the functions and the server of large uploads"):
+            self._uploads = UploadServer(self.folder, self.environment())
             self._warm_up()
-        edge = Edge(self.emulator.endpoint, self.outputs["ApiId"], f"{STACK}-gateway", self.client("lambda"))
+            self._uploads.wait()
+        edge = Edge(
+            self.emulator.endpoint,
+            self.outputs["ApiId"],
+            f"{STACK}-gateway",
+            self.client("lambda"),
+            uploads_url=self._uploads.url,
+        )
         self._front = Front(edge, self._consumer_api, self._reserved)
         self._front.start()
 
@@ -124,6 +135,8 @@ class LocalStack:
         """Leave no process, no open port, and (without a data folder) no file."""
         if self._front is not None:
             self._front.stop()
+        if self._uploads is not None:
+            self._uploads.stop()
         for listener in [*self._consumer_api, *self._reserved]:
             listener.close()
         if self._temporary is None:

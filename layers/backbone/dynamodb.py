@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import boto3
@@ -314,3 +315,19 @@ def write_all(writes: Iterable[Write]) -> None:
     """Writes without conditions or order, each on its own; for clean-up that may be repeated."""
     for single in writes:
         write(single)
+
+
+def delete_all(table: Table, keys: Iterable[Key]) -> int:
+    """Delete the items with these keys, 25 a call, without conditions; how many there were.  May be repeated."""
+    deleted = 0
+    remaining = iter(keys)
+    while batch := list(islice(remaining, BATCH_WRITE_LIMIT)):
+        request = {table.name: [{"DeleteRequest": {"Key": encode(key)}} for key in batch]}
+        attempt = 0
+        while request:
+            request = client().batch_write_item(RequestItems=request).get("UnprocessedItems") or {}
+            if request:  # the table takes no more at the moment
+                _pause_after_conflict(attempt)
+                attempt += 1
+        deleted += len(batch)
+    return deleted

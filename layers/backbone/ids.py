@@ -9,7 +9,8 @@ import string
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from backbone.rules import broken_rule
@@ -60,6 +61,11 @@ class Id(str):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema())
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        pattern = f"^{cls.prefix}[A-Za-z0-9]{{0,{LENGTH - len(cls.prefix)}}}$"
+        return {"type": "string", "pattern": pattern}
 
 
 class ChallengeId(Id):
@@ -157,6 +163,12 @@ class IdentityDeletionProcessId(Id):
     """`IDP…`"""
 
     prefix = "IDP"
+
+
+class DeletionAuditLogEntryId(Id):
+    """`IDA…`"""
+
+    prefix = "IDA"
 
 
 class AnnouncementId(Id):

@@ -31,7 +31,14 @@ Item = Mapping[str, Any]
 @lru_cache(maxsize=1)
 def client() -> Any:
     """The process's S3 client."""
-    config = Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard"}, signature_version="s3v4")
+    config = Config(
+        connect_timeout=2,
+        read_timeout=20,
+        retries={"mode": "standard"},
+        signature_version="s3v4",
+        # Otherwise presigned URLs name no region, and fail as long as DNS does not know where a new bucket is.
+        s3={"addressing_style": "virtual"},
+    )
     return boto3.client("s3", config=config)
 
 
@@ -40,8 +47,9 @@ def attributes(
 ) -> dict[str, Any]:
     """The attributes that keep these payloads on an item, after the larger ones have been put to S3.
 
-    A payload that is None has no attribute; one that is an open file is put to S3 whatever its size.  `committed`: the item is certain to be written, whatever happens now, so
-    the object needs no mark (and may be put again after the item).
+    A payload that is None has no attribute; one that is an open file is put to S3 whatever its size.  `committed`: the
+    item is certain to be written, whatever happens now, so the object needs no mark (and may be put again after the
+    item).
     """
     inline: dict[str, Any] = {}
     keys: set[str] = set()

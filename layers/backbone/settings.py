@@ -52,6 +52,9 @@ class Settings(BaseModel):
     max_file_bytes: int = Field(default=10 * 1024 * 1024, ge=1, le=15 * 1024 * 1024)
     max_inline_download_bytes: int = Field(default=4 * 1024 * 1024, ge=0, le=4 * 1024 * 1024)
     inline_payload_bytes: int = Field(default=16 * 1024, ge=0, le=256 * 1024)
+    deletion_grace_period_days: float = Field(default=14, ge=0, le=3650)
+    deletion_audit_log_retention_days: int = Field(default=731, ge=1, le=36500)
+    max_feature_flags: int = Field(default=200, ge=1, le=200)
     default_page_size: int = Field(default=50, ge=1, le=1000)
     max_page_size: int = Field(default=200, ge=1, le=1000)
     swagger_ui: bool = False

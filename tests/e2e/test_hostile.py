@@ -21,7 +21,21 @@ ANONYMOUS = {
     "/api/v2/Challenges",
     "/api/v2/Identities",
     "/api/v2/Identities/IsDeleted",
+    "/api/v2/Tags",
+    "/r/{referenceId}",
+    "/.well-known/apple-app-site-association",
+    "/.well-known/assetlinks.json",
+    "/style/style.css",
+    "/docs",
+    "/docs/index.html",
+    "/docs/v2/openapi.json",
+    "/docs/swagger-ui.css",
+    "/docs/swagger-ui-bundle.js",
+    "POST /api/v2/Tokens",
+    "GET /api/v2/Tokens/{id}",
 }
+ANY_TEXT = "/r/{referenceId}"
+"""What follows is not looked at (misc.md, section 3)."""
 PREFIXES = {
     "Challenges": "CHL",
     "Devices": "DVC",
@@ -29,6 +43,8 @@ PREFIXES = {
     "Relationships": "REL",
     "Messages": "MSG",
     "SyncRuns": "SYR",
+    "Files": "FIL",
+    "Tokens": "TOK",
 }
 BODIES = [
     b"",
@@ -68,7 +84,7 @@ def test_no_body_makes_an_endpoint_fail(somebody: Identity, method: str, path: s
             assert answer.status in (200, 201, 204, 400, 404, 415, 401), answer.status
 
 
-@pytest.mark.parametrize(("method", "path"), [case for case in ENDPOINTS if "{" in case[1]])
+@pytest.mark.parametrize(("method", "path"), [case for case in ENDPOINTS if "{" in case[1] and case[1] != ANY_TEXT])
 @pytest.mark.parametrize(
     "value", ["XXX", "CHL%00", "..%2f..", "a" * 3000, "%F0%9F%92%A9", "'%20OR%201=1", "DVC" + "0" * 18, "%2e%2e"]
 )
@@ -89,7 +105,9 @@ def test_no_query_makes_an_endpoint_fail(somebody: Identity, method: str, path: 
     assert answer.status < 500, answer.body
 
 
-@pytest.mark.parametrize(("method", "path"), [case for case in ENDPOINTS if case[1] not in ANONYMOUS])
+@pytest.mark.parametrize(
+    ("method", "path"), [case for case in ENDPOINTS if ANONYMOUS.isdisjoint((case[1], " ".join(case)))]
+)
 def test_an_endpoint_with_authentication_refuses_strangers_and_forgers(
     stack: LocalStack, somebody: Identity, method: str, path: str
 ) -> None:

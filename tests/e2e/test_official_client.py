@@ -17,7 +17,9 @@ TIMEOUT_SECONDS = 180
         pytest.param("two_clients.cjs", id="two identities exchange a message"),
         pytest.param("both_sides.cjs", id="messages in both directions and a second device"),
         pytest.param("transitions.cjs", id="every transition of a relationship from both sides"),
+        pytest.param("tokens.cjs", id="tokens between identities, for onboarding and recovery"),
         pytest.param("templates.cjs", id="templates with password, for one identity, with a limit; two recipients"),
+        pytest.param("files.cjs", id="files of all sizes, their ownership from hand to hand, an attachment"),
     ],
 )
 def test_official_clients(stack: LocalStack, script: str) -> None:

@@ -6,6 +6,7 @@ skipped.  The deployed way of an event is tested on the emulator; this one lets 
 
 import importlib
 import os
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,8 +16,17 @@ from backbone.dynamodb import client, decode
 from backbone.events import EventEnvelope
 from functions.outbox.domain import new_events
 
-PRODUCERS = ("devices", "relationships", "messages", "synchronization", "tokens", "files")
-CONSUMERS = ("synchronization", "messages", "relationships")
+PRODUCERS = (
+    "announcements",
+    "challenges",
+    "devices",
+    "relationships",
+    "messages",
+    "synchronization",
+    "tokens",
+    "files",
+)
+CONSUMERS = tuple(sorted((Path(__file__).parents[2] / "functions").glob("*/*consumers.py")))
 
 
 class EventPump:
@@ -27,7 +37,7 @@ class EventPump:
         self._streams: Any = boto3.client("dynamodbstreams", endpoint_url=endpoint)
         self._names = [_stream(service) for service in PRODUCERS]
         self._last: dict[str, str] = {}
-        modules = [importlib.import_module(f"functions.{service}.consumers") for service in CONSUMERS]
+        modules = [importlib.import_module(f"functions.{file.parent.name}.{file.stem}") for file in CONSUMERS]
         found = [value for module in modules for value in vars(module).values() if isinstance(value, Consumers)]
         self._consumers = list({id(consumers): consumers for consumers in found}.values())
 

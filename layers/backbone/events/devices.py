@@ -1,8 +1,11 @@
 """Events raised by Devices.  Contract: devices.md, section 13."""
 
+from datetime import datetime
+
+from backbone import clock
 from backbone.addresses import Address
 from backbone.events.base import DomainEvent
-from backbone.ids import DeviceId, TierId
+from backbone.ids import DeviceId, IdentityDeletionProcessId, TierId
 
 
 class IdentityCreated(DomainEvent):
@@ -36,3 +39,110 @@ class TierCreated(DomainEvent):
     @property
     def event_id(self) -> str:
         return f"{self.tier_id}/Created"
+
+
+class IdentityToBeDeleted(DomainEvent):
+    """An identity has started to delete itself; until the grace period is over it may change its mind.
+
+    → relationships (tells the peers).
+    """
+
+    identity_address: Address
+    deletion_process_id: IdentityDeletionProcessId
+    grace_period_ends_at: datetime
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.deletion_process_id}/IdentityToBeDeleted"
+
+
+class IdentityDeletionCancelled(DomainEvent):
+    """An identity keeps itself.  → relationships (tells the peers)."""
+
+    identity_address: Address
+    deletion_process_id: IdentityDeletionProcessId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.deletion_process_id}/IdentityDeletionCancelled"
+
+
+class IdentityDeleted(DomainEvent):
+    """The grace period is over and deletion *begins*.
+
+    → every service deletes or anonymises what it has of the identity.
+
+    When a service has nothing left, it says so by `IdentityDataDeleted`.
+    """
+
+    identity_address: Address
+    deletion_process_id: IdentityDeletionProcessId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.deletion_process_id}/IdentityDeleted"
+
+
+class FeatureFlagsOfIdentityChanged(DomainEvent):
+    """An identity has set feature flags.  → relationships (tells those who know it)."""
+
+    identity_address: Address
+    changed_at: datetime
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.identity_address}/FeatureFlagsChanged/{clock.render(self.changed_at)}"
+
+
+class TierOfIdentityChanged(DomainEvent):
+    """An identity belongs to another tier.  → quotas."""
+
+    identity_address: Address
+    old_tier_id: TierId
+    new_tier_id: TierId
+    changed_at: datetime
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.identity_address}/TierChanged/{clock.render(self.changed_at)}"
+
+
+class IdentityDeletionProcessStatusChanged(DomainEvent):
+    """A deletion process was started, cancelled, or deletion has begun.
+
+    → nobody yet: only somebody else than the owner as initiator would be news for the owner.
+    """
+
+    deletion_process_owner: Address
+    deletion_process_id: IdentityDeletionProcessId
+    initiator: Address
+    new_status: str
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.deletion_process_id}/StatusChanged/{self.new_status}"
+
+
+class DeletionGracePeriodReminderDue(DomainEvent):
+    """An identity is going to be deleted in a few days (`reminder` 1, 2 or 3).  → push."""
+
+    identity_address: Address
+    deletion_process_id: IdentityDeletionProcessId
+    reminder: int
+    days_until_deletion: int
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.deletion_process_id}/Reminder/{self.reminder}"
+
+
+class NotificationRequested(DomainEvent):
+    """Somebody wants these identities to get the configured notification `code`.  → push."""
+
+    notification_id: str
+    code: str
+    recipients: tuple[Address, ...]
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.notification_id}/NotificationRequested"

@@ -29,3 +29,13 @@ class MessageCreated(DomainEvent):
     @property
     def event_id(self) -> str:
         return f"{self.message_id}/Created"
+
+
+class MessageOrphaned(DomainEvent):
+    """Sender and all recipients of a message are anonymous because of their deletion.  → messages (deletes it)."""
+
+    message_id: MessageId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.message_id}/MessageOrphaned"

@@ -5,6 +5,7 @@ from backbone.http.context import RawRequest, RequestContext
 from backbone.http.lambda_handler import lambda_handler
 from backbone.http.models import (
     Base64,
+    Double,
     FormModel,
     HeaderModel,
     Int32,
@@ -20,6 +21,7 @@ from backbone.http.models import (
     UInt16,
     UploadedFile,
 )
+from backbone.http.naming import camel_case
 from backbone.http.paging import Page, PageOf, page_of
 from backbone.http.results import Created, NoContent, Raw
 
@@ -27,6 +29,7 @@ __all__ = [
     "Api",
     "Base64",
     "Created",
+    "Double",
     "Endpoint",
     "FormModel",
     "HeaderModel",
@@ -48,6 +51,7 @@ __all__ = [
     "UInt8",
     "UInt16",
     "UploadedFile",
+    "camel_case",
     "lambda_handler",
     "page_of",
 ]

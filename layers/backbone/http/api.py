@@ -6,7 +6,7 @@ errors and wrap results, so that a route holds nothing but its own logic.  Order
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from chalice.app import Blueprint, Request, Response
@@ -25,11 +25,16 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One line of the route table; `function` is the Lambda function that serves it (`Challenges`, `Token`, …)."""
+    """One line of the route table; `function` is the Lambda function that serves it (`Challenges`, `Token`, …).
+
+    `view` is the route itself, whose signature describes it (`infra/openapi`).
+    """
 
     method: str
     path: str
     function: str
+    service: str
+    view: Callable[..., Any] = field(compare=False, repr=False)
 
 
 class Api(Blueprint):
@@ -68,7 +73,7 @@ class Api(Blueprint):
             def handle(**path_values: str) -> Response:
                 return answer(self.current_request, path_values, binder, view)
 
-            self.endpoints.append(Endpoint(method, path, self.function))
+            self.endpoints.append(Endpoint(method, path, self.function, self.service, view))
             # '*/*': whether a content type fits is decided by the binder, because Chalice's 415 has another shape.
             self.route(path, methods=[method], content_types=["*/*"], name=view.__name__)(handle)
             return view

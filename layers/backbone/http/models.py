@@ -12,14 +12,25 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import IO, Annotated, Any, ClassVar, Self, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from backbone import clock
 from backbone.encoding import from_base64, from_standard_base64, to_base64url
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
 
 
 def _integer(minimum: int, maximum: int) -> BeforeValidator:
@@ -33,6 +44,17 @@ def _integer(minimum: int, maximum: int) -> BeforeValidator:
         return value
 
     return BeforeValidator(read)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("The value is not a number.")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError("The value is out of range.") from error
 
 
 def _boolean(value: object) -> bool:
@@ -69,14 +91,33 @@ def _instant(value: object) -> object:
         raise ValueError("The value is not a date.") from error
 
 
-UInt8 = Annotated[int, _integer(0, 2**8 - 1)]
-UInt16 = Annotated[int, _integer(0, 2**16 - 1)]
-Int32 = Annotated[int, _integer(-(2**31), 2**31 - 1)]
-Int64 = Annotated[int, _integer(-(2**63), 2**63 - 1)]
+def _range(bits: int, *, signed: bool) -> tuple[BeforeValidator, WithJsonSchema]:
+    minimum, maximum = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    schema = {"type": "integer", "minimum": minimum, "maximum": maximum}
+    return _integer(minimum, maximum), WithJsonSchema(schema)
+
+
+UInt8 = Annotated[int, *_range(8, signed=False)]
+UInt16 = Annotated[int, *_range(16, signed=False)]
+Int32 = Annotated[int, *_range(32, signed=True)]
+Int64 = Annotated[int, *_range(64, signed=True)]
+Double = Annotated[float, BeforeValidator(_number)]
 JsonBool = Annotated[bool, BeforeValidator(_boolean)]
-Base64 = Annotated[bytes, BeforeValidator(_bytes), PlainSerializer(to_base64url, return_type=str)]
-StandardBase64 = Annotated[bytes, BeforeValidator(_standard_bytes)]
-Timestamp = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(clock.render, return_type=str)]
+Base64 = Annotated[
+    bytes,
+    BeforeValidator(_bytes),
+    PlainSerializer(to_base64url, return_type=str),
+    WithJsonSchema({"type": "string", "format": "byte", "pattern": "^[A-Za-z0-9_-]*$"}),
+]
+StandardBase64 = Annotated[
+    bytes, BeforeValidator(_standard_bytes), WithJsonSchema({"type": "string", "contentEncoding": "base64"})
+]
+Timestamp = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    PlainSerializer(clock.render, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 
 
 class NamedEnum(Enum):
@@ -105,6 +146,10 @@ class NamedEnum(Enum):
         return core_schema.no_info_plain_validator_function(
             cls.read, serialization=core_schema.plain_serializer_function_ser_schema(lambda member: member.name)
         )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "enum": [member.name for member in cls]}
 
 
 class _Incoming(BaseModel):
@@ -137,6 +182,10 @@ class UploadedFile:
 
     size: int
     content: IO[bytes]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "format": "binary"}
 
 
 class FormModel(_Incoming):

@@ -6,6 +6,7 @@ from backbone.dynamodb import Item, Key, Table, Write
 from backbone.settings import settings
 
 ACTIVE = "Active"
+DELETING = "Deleting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +39,9 @@ def key(address: str) -> Key:
 def check_active(address: str) -> Write:
     """The part of a transaction that fails unless the identity exists and is active."""
     return table().checking(key(address), "#status = :active", {"active": ACTIVE})
+
+
+def check_not_deleting(address: str) -> Write:
+    """The part of a transaction that fails unless the identity exists and its deletion has not begun."""
+    condition = "attribute_exists(pk) AND #status <> :deleting"
+    return table().checking(key(address), condition, {"deleting": DELETING})

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from backbone.addresses import Address
+from backbone.deletion import deletion_mark_key
 from backbone.dynamodb import Item, Key, Table
-from backbone.ids import RelationshipId
+from backbone.ids import IdentityDeletionProcessId, RelationshipId
 from backbone.settings import settings
 
 
@@ -52,3 +53,19 @@ def pair_key(one: Address, other: Address) -> Key:
 def relationship_key(relationship_id: str) -> Key:
     """The item of a relationship."""
     return {"pk": relationship_id, "sk": "R"}
+
+
+def has_allocated_template_of(creator: Address, allocator: Address) -> bool:
+    """Whether `allocator` has fetched a template that `creator` has made.
+
+    1 eventually consistent query of index `byTemplateCreator` (0.5 RCU).
+    """
+    condition = "#templateCreatedBy = :creator AND #allocatedBy = :allocator"
+    values = {"creator": creator, "allocator": allocator}
+    page = table().query(condition, values, index="byTemplateCreator", limit=1, consistent=False)
+    return bool(page.items)
+
+
+def has_left_all(deletion_process_id: IdentityDeletionProcessId) -> bool:
+    """Whether Relationships has nothing left of the identity that this process deletes.  1 consistent read (1 RCU)."""
+    return table().get(deletion_mark_key(deletion_process_id)) is not None
