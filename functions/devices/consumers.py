@@ -20,14 +20,13 @@ def collect_confirmation(event: IdentityDataDeleted, envelope: EventEnvelope) ->
     deletion = deletions.find(event.identity_address, event.deletion_process_id)
     if deletion is None:
         return  # it has gone already
-    now = clock.now()
-    process = deletions.confirm(deletion.process, event.service, event.aggregates, now=now)
+    process = deletions.confirm(deletion.process, event.service, event.aggregates, now=clock.now())
     if process is None or process.unconfirmed:
         return
     try:
-        deletions.finish(process, now=now)
+        deletions.finish(process, now=clock.now())  # later than every confirmation
     except Exception as problem:
-        deletions.log(deletion_process.failed(process, type(problem).__name__, now=now))
+        deletions.log(deletion_process.failed(process, type(problem).__name__, now=clock.now()))
         raise
 
 

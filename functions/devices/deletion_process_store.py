@@ -35,7 +35,7 @@ class DeletionProcessStore:
     def start(self, address: Address, decide: Callable[[Owner], Step]) -> DeletionProcess:
         """Read, decide, write; a lost race decides again on the new state.
 
-        2 queries of identity and devices (1 RCU per dozen devices each), 1 transaction (7 + 2 per device WCU, index
+        2 queries of identity and devices (1 RCU per dozen devices each), 1 transaction (9 + 2 per device WCU, index
         included).  Raises `RecordNotFound` without identity.
         """
         for _ in range(_ATTEMPTS):

@@ -112,7 +112,7 @@ class DeletionStore:
         return _succeeds(writes)
 
     def begin(self, deletion: Deletion, *, now: datetime) -> bool:
-        """1 transaction (7 WCU, index included).  False when the owner, or another run of the job, was faster."""
+        """1 transaction (6 WCU).  False when the owner, or another run of the job, was faster."""
         step = deletion_process.begin(deletion.identity, deletion.process, now=now)
         writes = [
             self._table.putting(

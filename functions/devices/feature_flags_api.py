@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from backbone import clock
 from backbone.addresses import Address
@@ -32,6 +33,11 @@ class FeatureFlagsIn(RequestModel):
     @classmethod
     def _wrap(cls, data: Any) -> Any:
         return {"flags": data}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        names = {"maxLength": MAX_NAME_LENGTH}
+        return {"type": "object", "additionalProperties": {"type": "boolean"}, "propertyNames": names}
 
 
 @feature_flags_api.patch("/api/v2/Identities/Self/FeatureFlags")

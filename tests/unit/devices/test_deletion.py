@@ -12,7 +12,6 @@ import pytest
 from backbone import clock
 from backbone.caller import Caller
 from backbone.consumers import Consumers
-from backbone.events.deletion import IdentityDataDeleted
 from backbone.events.devices import IdentityDeleted, IdentityDeletionCancelled, IdentityToBeDeleted
 from backbone.ids import TierId
 from functions.devices import audit_log as audit_log_rules
@@ -505,4 +504,3 @@ def test_a_process_comes_back_as_it_was_kept() -> None:
     assert found.deletion_started_at is not None
     assert isinstance(DeviceStore().get_identity(caller.address).tier_id_before_deletion, TierId)
     assert process_key(caller.address, process.id)["sk"] == f"P#{process.id}"
-    assert IdentityDataDeleted.name == "IdentityDataDeleted"

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from backbone import clock
-from backbone.ids import RelationshipId
-from functions.devices import audit_log, configuration, deletion_jobs
+from functions.devices import audit_log, deletion_jobs
 from functions.devices.consumers import consumers
 from functions.devices.deletion_process import DELETING_SERVICES
 from tests.support.api import InProcessApi, new_caller
@@ -141,5 +140,3 @@ def test_a_notification_costs_a_read_per_recipient_and_a_write(
     sent = _cost(lambda: api.post("/api/v2/Notifications", {"recipients": peers, "code": "TestCode"}, caller=caller))
 
     assert sent == ([BATCH, PUT], 3, 1)
-    assert configuration.SECTIONS
-    assert RelationshipId.prefix
