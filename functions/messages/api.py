@@ -34,7 +34,7 @@ def send_message(request: SendMessageIn, caller: Caller) -> Created[MessageCreat
     attachments = [FileId(attachment.id) for attachment in request.attachments]
     message = domain.compose(caller, body=request.body, attachments=attachments, now=clock.now())
     recipients = [
-        Recipient(position, address, relationship.id, recipient.encrypted_key)
+        Recipient(position, address, relationship.id, recipient.encrypted_key, sent_while_active=relationship.is_active)
         for position, (address, relationship, recipient) in enumerate(
             zip(addresses, relationships, request.recipients, strict=True)
         )

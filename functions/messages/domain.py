@@ -61,7 +61,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A recipient's record; `position` counts from 0 in the order of the request."""
+    """A recipient's record; `position` counts from 0 in the order of the request.
+
+    `sent_while_active` is known while sending only, and told by the event.
+    """
 
     position: int
     address: Address
@@ -69,6 +72,7 @@ class Recipient:
     encrypted_key: bytes
     received_at: datetime | None = None
     received_by_device: DeviceId | None = None
+    sent_while_active: bool = False
 
     @property
     def is_received(self) -> bool:
@@ -177,7 +181,10 @@ def message_created(message: Message, recipients: Sequence[Recipient]) -> Messag
         message_id=message.id,
         created_by=message.created_by,
         recipients=tuple(
-            MessageRecipient(address=one.address, relationship_id=one.relationship_id) for one in recipients
+            MessageRecipient(
+                address=one.address, relationship_id=one.relationship_id, sent_while_active=one.sent_while_active
+            )
+            for one in recipients
         ),
     )
 

@@ -16,7 +16,7 @@ from backbone.addresses import Address
 from backbone.consumers import Consumers
 from backbone.events import EventEnvelope
 from backbone.events.files import FileOwnershipClaimed, FileOwnershipLocked
-from backbone.events.messages import MessageCreated
+from backbone.events.messages import MessageCreated, MessageRecipient
 from backbone.events.relationships import (
     PeerDeleted,
     PeerDeletionCancelled,
@@ -45,7 +45,7 @@ store = SyncStore()
 def message_created(event: MessageCreated, envelope: EventEnvelope) -> None:
     """An event for each recipient, held back as long as the relationship is not active."""
     for recipient in event.recipients:
-        _receive_message(recipient.address, recipient.relationship_id, event.message_id, envelope)
+        _receive_message(recipient, event.message_id, envelope)
 
 
 @consumers.on(RelationshipStatusChanged)
@@ -141,9 +141,7 @@ def _receive(owner: Address, type: str, payload: Mapping[str, str], envelope: Ev
     _once(decide)
 
 
-def _receive_message(
-    owner: Address, relationship_id: RelationshipId, message_id: MessageId, envelope: EventEnvelope
-) -> None:
+def _receive_message(recipient: MessageRecipient, message_id: MessageId, envelope: EventEnvelope) -> None:
     """The event of a message, in the state that the relationship asks for.
 
     Unless the relationship is active, its status is a condition of the transaction: the event is there before the
@@ -152,12 +150,16 @@ def _receive_message(
     for its event to be unwanted it would have to be terminated and left within these milliseconds.
     """
 
+    owner, relationship_id = recipient.address, recipient.relationship_id
+
     def decide() -> Change:
         head, relationship = store.head_and_relationship(owner, relationship_id)
         if relationship is None:  # removed thirty days after both sides left it
             return Change.of(head, clock.now())
         left = owner in relationship.decomposed_by
-        delivery = external_events.delivery_of_message(relationship.status, recipient_has_decomposed=left)
+        delivery = external_events.delivery_of_message(
+            relationship.status, recipient_has_decomposed=left, sent_while_active=recipient.sent_while_active
+        )
         if not delivery.wanted:
             return Change.of(head, clock.now())
         change = external_events.receive(

@@ -20,8 +20,11 @@ class Delivery:
     blocked: bool = False
 
 
-def delivery_of_message(status: str, *, recipient_has_decomposed: bool) -> Delivery:
+def delivery_of_message(status: str, *, recipient_has_decomposed: bool, sent_while_active: bool) -> Delivery:
     """Blocked as long as the relationship is not active, and not wanted by who has left it.
+
+    What was sent while it was active is not held back by a termination that was faster than this event (messages.md,
+    section 11; the reference looks at the status of this moment only and so may hold it back).
 
     A message can be sent while Pending, Active or Terminated only.  Whoever finds another status is late, and gets the
     same outcome as if the message had been first: deleted on rejection, revocation and by the recipient's decomposition
@@ -29,7 +32,7 @@ def delivery_of_message(status: str, *, recipient_has_decomposed: bool) -> Deliv
     """
     if status in ("Rejected", "Revoked") or recipient_has_decomposed:
         return Delivery(wanted=False)
-    return Delivery(wanted=True, blocked=status in ("Pending", "Terminated"))
+    return Delivery(wanted=True, blocked=status in ("Pending", "Terminated") and not sent_while_active)
 
 
 def receive(

@@ -9,11 +9,16 @@ from backbone.ids import MessageId, RelationshipId
 
 
 class MessageRecipient(BaseModel):
-    """A recipient and the relationship the message was sent on."""
+    """A recipient and the relationship the message was sent on.
+
+    `sent_while_active`: the relationship was active then; a termination that comes later does not hold the message back
+    (messages.md, section 6).
+    """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     address: Address
     relationship_id: RelationshipId
+    sent_while_active: bool = False
 
 
 class MessageCreated(DomainEvent):

@@ -21,6 +21,11 @@ class RelationshipView:
         """Read the owner's item (of a pair or of a relationship)."""
         return cls(RelationshipId(item["relationshipId"]), item["status"])
 
+    @property
+    def is_active(self) -> bool:
+        """Accepted and not terminated."""
+        return self.status == "Active"
+
 
 @dataclass(frozen=True, slots=True)
 class RelationshipDetails:

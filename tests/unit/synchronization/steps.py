@@ -160,12 +160,15 @@ def given_event(owner: Address, number: int = 0) -> None:
     )
 
 
-def message_to(*recipients: tuple[Address, RelationshipId]) -> MessageCreated:
+def message_to(*recipients: tuple[Address, RelationshipId], sent_while_active: bool = False) -> MessageCreated:
     """A message was sent."""
     return MessageCreated(
         message_id=MessageId.new(),
         created_by=new_caller().address,
-        recipients=tuple(MessageRecipient(address=address, relationship_id=id) for address, id in recipients),
+        recipients=tuple(
+            MessageRecipient(address=address, relationship_id=id, sent_while_active=sent_while_active)
+            for address, id in recipients
+        ),
     )
 
 

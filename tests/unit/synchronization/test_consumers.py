@@ -301,6 +301,17 @@ def test_a_message_told_after_its_relationship_was_refused_is_not_fed(api: InPro
     assert fed(api, other) == []
 
 
+def test_a_message_sent_while_active_is_delivered_even_if_the_termination_was_faster(api: InProcessApi) -> None:
+    """messages.md §11: Message sent while Active, then relationship terminated → event still delivered."""
+    _, other, relationship = given_two(api, "Active")
+    message = message_to((other.address, relationship), sent_while_active=True)
+
+    becomes(relationship, "Terminated")
+    tell(message)
+
+    assert fed(api, other) == [("MessageReceived", {"id": message.message_id})]
+
+
 def test_messages_of_a_terminated_relationship_wait_for_its_reactivation(api: InProcessApi) -> None:
     """synchronization.md §11: message sent in Terminated -> no event until accepted reactivation; message sent before
     termination -> event delivered."""
