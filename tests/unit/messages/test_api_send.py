@@ -291,6 +291,21 @@ def test_the_event_names_the_recipients_and_their_relationships(api: InProcessAp
         (one.address, first.id),
         (other.address, second.id),
     ]
+    assert [to.sent_while_active for to in event.recipients] == [True, True]
+
+
+@pytest.mark.parametrize("status", ["Pending", "Terminated"])
+def test_the_event_says_when_a_relationship_was_not_active(api: InProcessApi, status: str) -> None:
+    """messages.md §6: what was sent on it waits until it is"""
+    sender, recipient = new_caller(), new_caller()
+    given_relationship(sender.address, recipient.address, status)
+
+    sent(api, sender, recipient)
+
+    carriers = [item for item in map(dynamodb.decode, _stored_items()) if "events" in item]  # type: ignore[arg-type]
+    (event,) = [envelope.event() for item in carriers for envelope in carried_by(item)]
+    assert isinstance(event, MessageCreated)
+    assert [to.sent_while_active for to in event.recipients] == [False]
 
 
 @pytest.mark.parametrize("number", [49, 50])
