@@ -14,6 +14,8 @@ from tests.support.api import InProcessApi, new_caller
 from tests.support.builders import given_device, given_identity
 from tests.support.engine import BUCKET
 
+pytestmark = pytest.mark.slow
+
 WRITING = [(endpoint.method, endpoint.path) for endpoint in endpoints() if endpoint.method != "GET"]
 HOSTILE: list[bytes] = [
     b"{",

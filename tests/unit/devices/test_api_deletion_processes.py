@@ -20,6 +20,8 @@ from tests.support.keys import ClientKey
 from tests.unit.devices.deletions import begun, confirm_all, events_of, given_owner, messages_of, processes
 from tests.unit.devices.journeys import let_time_pass, log_in, outcome
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = "/api/v2/Identities/Self/DeletionProcesses"
 IS_DELETED = "/api/v2/Identities/IsDeleted"
 INPUT_CANNOT_BE_PARSED = (400, "error.platform.inputCannotBeParsed")

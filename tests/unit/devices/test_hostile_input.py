@@ -16,6 +16,8 @@ from tests.support.builders import given_client
 from tests.support.keys import ClientKey
 from tests.unit.devices.journeys import FORM, register
 
+pytestmark = pytest.mark.slow
+
 relaxed = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )

@@ -21,6 +21,8 @@ from tests.support.api import new_caller
 from tests.support.builders import LONG_AGO
 from tests.unit.messages.journeys import KEY, given_message, put_all
 
+pytestmark = pytest.mark.slow
+
 mailboxes = MailboxStore()
 
 

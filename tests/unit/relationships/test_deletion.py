@@ -43,6 +43,8 @@ from tests.unit.relationships.scenes import (
     two,
 )
 
+pytestmark = pytest.mark.slow
+
 ALL = ["Pending", "Active", "Terminated", "Rejected", "Revoked", "DeletionProposed", "ReadyForDeletion"]
 TOLD = ["Pending", "Active", "Terminated"]
 
