@@ -9,6 +9,8 @@ from functions.announcements.domain import Action, Severity, Text
 from tests.support.api import Answer, InProcessApi, new_caller
 from tests.support.builders import LONG_AGO, given_announcement
 
+pytestmark = pytest.mark.slow
+
 CALLER = new_caller()
 
 

@@ -19,6 +19,8 @@ from tests.support.api import Answer, InProcessApi, new_caller
 from tests.support.builders import LONG_AGO, given_relationship
 from tests.unit.devices.deletions import begun, given_owner
 
+pytestmark = pytest.mark.slow
+
 OWN = "/api/v2/Identities/Self/FeatureFlags"
 INPUT_CANNOT_BE_PARSED = (400, "error.platform.inputCannotBeParsed")
 INVALID_PROPERTY_VALUE = (400, "error.platform.validation.invalidPropertyValue")

@@ -14,6 +14,8 @@ from tests.support.builders import given_identity, given_relationship
 from tests.support.engine import BUCKET
 from tests.unit.messages.journeys import KEY, acquaintances, listed, post, read, request_to, sent
 
+pytestmark = pytest.mark.slow
+
 INVALID = (400, "error.platform.validation.invalidPropertyValue")
 UNPARSABLE = (400, "error.platform.inputCannotBeParsed")
 NO_RELATIONSHIP = (400, "error.platform.validation.message.noRelationshipToRecipientExists")

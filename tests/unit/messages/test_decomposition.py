@@ -22,6 +22,8 @@ from tests.support.builders import given_relationship
 from tests.support.engine import DOMAIN
 from tests.unit.messages.journeys import given_message, listed, post, read, sent
 
+pytestmark = pytest.mark.slow
+
 PSEUDONYM = "did:e:localhost:dids:3a29ae5c1f591bbd9a2aaa"
 
 

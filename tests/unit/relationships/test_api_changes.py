@@ -18,6 +18,8 @@ from tests.unit.relationships.scenes import (
     two,
 )
 
+pytestmark = pytest.mark.slow
+
 WRONG_STATUS = refused("relationshipIsNotInCorrectStatus")
 ANSWERS = ["Accept", "Reject", "Revoke"]
 ACTIONS = [
