@@ -13,6 +13,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from backbone.configuration import Section
+from backbone.http import camel_case
 from backbone.languages import CODES, DEFAULT
 
 SECTIONS = ("Modules:Tags:Application",)
@@ -70,16 +71,6 @@ def _all_tags(above: tuple[str, ...], tags: Mapping[str, Tag]) -> Iterator[tuple
     for name, tag in tags.items():
         yield (*above, name), tag
         yield from _all_tags((*above, name), tag.children)
-
-
-def camel_case(name: str) -> str:
-    """A dictionary key as responses show it: the leading run of capitals lowered (http-common.md, section 6)."""
-    if not name[:1].isupper():
-        return name
-    run = next((position for position, character in enumerate(name) if not character.isupper()), len(name))
-    # The last capital of a run begins the next word, unless the run is all there is or a single letter.
-    end = run - 1 if 1 < run < len(name) and name[run] != " " else run
-    return name[:end].lower() + name[end:]
 
 
 def read(sections: Mapping[str, Any]) -> TagsConfiguration:

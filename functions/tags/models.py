@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from backbone.http import HeaderModel, ResponseModel
-from functions.tags.configuration import Tag, TagsConfiguration, camel_case
+from backbone.http import HeaderModel, ResponseModel, camel_case
+from functions.tags.configuration import Tag, TagsConfiguration
 
 
 class KnownTags(HeaderModel):

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from backbone.http import camel_case
 from functions.tags import configuration
-from functions.tags.configuration import SECTIONS, TagsConfiguration, camel_case, tags_configuration
+from functions.tags.configuration import SECTIONS, TagsConfiguration, tags_configuration
 
 
 def read(section: dict[str, Any]) -> TagsConfiguration:
