@@ -4,6 +4,7 @@
 #   make run [PORT=8090] [DATA=folder]   a Backbone on this machine
 #   make demo [PORT=8090]                two official clients exchange a message through it
 #   make logs [PORT=8090]                follow its structured logs
+#   .venv/bin/backbone --help            what an operator does, here and on AWS: clients, tiers, identities, events, ...
 #   make delete-identities [PORT=8090]   delete identities whose grace period is over, as otherwise at midnight
 #   make test | quick | check | bench    everything | under a minute | style, types, templates, audit | performance
 #   make build [TARGET=aws|local]        deployment packages in build/
@@ -20,7 +21,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 OFFICIAL := tests/e2e/official
-SOURCES := app.py functions layers infra tests
+SOURCES := app.py cli functions layers infra tests
 
 .DEFAULT_GOAL := help
 .PHONY: help run logs delete-identities demo test quick check bench build deploy chalice-package format lock routes clean
@@ -39,6 +40,7 @@ $(VENV)/ready: requirements-dev.txt
 	@echo "installing Python packages into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install -qq --disable-pip-version-check --requirement requirements-dev.txt
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(OFFICIAL)/node_modules/ready: $(OFFICIAL)/package-lock.json
@@ -60,7 +62,7 @@ logs: $(VENV)/ready
 	@$(PY) -m infra.local.logs --port $(PORT)
 
 delete-identities: $(VENV)/ready
-	@$(PY) -m infra.local.delete_identities --port $(PORT)
+	@$(VENV)/bin/backbone --local --port $(PORT) deletion run
 
 demo: $(OFFICIAL)/node_modules/ready
 	@node -e 'fetch("http://localhost:$(PORT)/health").catch(() => process.exit(1))' \
@@ -87,6 +89,7 @@ format: $(VENV)/ready
 
 routes: $(VENV)/ready
 	@$(PY) -m infra.routes
+	@$(PY) -m infra.alarms
 	@$(PY) -m infra.openapi
 
 # Newest versions that pyproject.toml allows. Afterwards, layers/dependencies/requirements.txt has to follow.

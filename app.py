@@ -18,6 +18,9 @@ from functions.gateway.api import api as gateway
 from functions.messages.api import api as messages
 from functions.pages.api import api as pages
 from functions.pages.docs_api import docs_api
+from functions.push.api import api as push
+from functions.push.sse_api import sse_api
+from functions.quotas.api import api as quotas
 from functions.relationships.api import api as relationships
 from functions.relationships.templates_api import templates_api
 from functions.synchronization.api import api as synchronization
@@ -40,9 +43,12 @@ for blueprint in (
     synchronization,
     tokens,
     files,
+    quotas,
     tags,
     announcements,
+    push,
     pages,
     docs_api,
+    sse_api,
 ):
     app.register_blueprint(blueprint)

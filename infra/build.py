@@ -23,14 +23,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from functions.pages.static import SWAGGER_UI_FILES, swagger_ui_folder
+from backbone.http.docs import SWAGGER_UI_FILES
+from backbone.http.static import swagger_ui_folder
 from infra import configuration
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
-_SOURCES_ONLY = shutil.ignore_patterns("__pycache__", "*.pyc", "*.md")
+_SOURCES_ONLY = shutil.ignore_patterns("__pycache__", "*.pyc", "*.md", "operator*.py")
+"""What functions need: neither documents nor the commands of `backbone`, which only operators run."""
+_WITH_SWAGGER_UI = ("pages", "admin")
 _CHALICE_RUNTIME = {"__init__.py", "app.py", "py.typed"}
 
 
@@ -98,7 +101,7 @@ def _build_function(service: str, content: Path, target: Target, sections: dict[
         shutil.copy(init, package)
     if sections is not None:
         (package / service / configuration.NAME).write_text(json.dumps(sections, ensure_ascii=False), encoding="utf-8")
-    if service == "pages":
+    if service in _WITH_SWAGGER_UI:
         for name in SWAGGER_UI_FILES:
             shutil.copy(swagger_ui_folder() / name, package / service / "files")
     _finish(content, target)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from infra.build import ROOT
 
 _PYTHON = sys.executable
-_TYPED = ["backbone", "functions", "infra", "tests.client"]
-_SOURCES = ["app.py", "functions", "layers", "infra", "tests"]
+_TYPED = ["backbone", "cli", "functions", "infra", "tests.client"]
+_SOURCES = ["app.py", "cli", "functions", "layers", "infra", "tests"]
 _TEMPLATES = ["template.yaml", *sorted(str(file.relative_to(ROOT)) for file in (ROOT / "infra").glob("*.yaml"))]
 
 
@@ -65,6 +65,7 @@ CHECKS: dict[str, Check] = {
     "types (mypy --strict)": _command("mypy", *(f"--package={package}" for package in _TYPED)),
     "templates (cfn-lint)": _command("cfnlint.runner.cli", *_TEMPLATES),
     "route table": _command("infra.routes", "--check"),
+    "alarms and dashboard": _command("infra.alarms", "--check"),
     "API document": _command("infra.openapi", "--check"),
     "pinned versions": _command("infra.pins"),
     "packages are complete": _command("infra.isolation"),

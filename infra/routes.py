@@ -1,11 +1,12 @@
-"""The route table of the HTTP API, generated from the code.
+"""The route tables of the two HTTP APIs, generated from the code.
 
-    python -m infra.routes             writes infra/routes.yaml and functions/gateway/routes.json
+    python -m infra.routes             writes infra/routes.yaml and functions/gateway/routes.json (Consumer API),
+                                       infra/admin_routes.yaml and functions/admin/routes.json (Admin API)
     python -m infra.routes --check     fails when one of them is stale
 
-A service declares its endpoints on an `Api`, which also names the function that serves them. Here each becomes a route
-of its own, so that API Gateway, its metrics and its throttling know endpoints by name. The second file tells the
-function behind `$default` which paths there are, so that it can tell 404 from 405.
+A service declares its endpoints on an `Api` or an `AdminApi`, which also names the function that serves them. Here each
+becomes a route of its own, so that API Gateway, its metrics and its throttling know endpoints by name. The JSON files
+tell the functions behind `$default` which paths there are, so that they can tell 404 from 405.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +24,30 @@ import yaml
 from backbone.http.api import Api, Endpoint
 from infra.build import ROOT
 
-STACK = ROOT / "infra" / "routes.yaml"
-TABLE = ROOT / "functions" / "gateway" / "routes.json"
-FALLBACK_FUNCTION = "Gateway"  # answers what is no route: 404, 405 and preflight requests
-_HEADER = "# Generated from functions/*/api.py by `python -m infra.routes`; do not edit.\n"
+
+@dataclass(frozen=True, slots=True)
+class HttpApi:
+    """One of the two.  `fallback_function` answers what is no route: 404, 405 and preflight requests."""
+
+    name: str
+    admin: bool
+    stack: Path
+    table: Path
+    fallback_function: str
+
+
+CONSUMER = HttpApi(
+    "Consumer API", False, ROOT / "infra" / "routes.yaml", ROOT / "functions" / "gateway" / "routes.json", "Gateway"
+)
+ADMIN = HttpApi(
+    "Admin API", True, ROOT / "infra" / "admin_routes.yaml", ROOT / "functions" / "admin" / "routes.json", "Admin"
+)
+_HEADER = "# Generated from functions/*/*api.py by `python -m infra.routes`; do not edit.\n"
 
 Resources = dict[str, dict[str, Any]]
 
 
-def endpoints() -> list[Endpoint]:
+def endpoints(http_api: HttpApi = CONSUMER) -> list[Endpoint]:
     """The endpoints of all services, by path and method."""
     # Settings are read when a service is imported; nothing is called here.
     os.environ.setdefault("BACKBONE_DID_DOMAIN", "localhost")
@@ -39,13 +56,13 @@ def endpoints() -> list[Endpoint]:
     for file in sorted((ROOT / "functions").glob("*/*api.py")):
         module = importlib.import_module(f"functions.{file.parent.name}.{file.stem}")
         apis.update((id(value), value) for value in vars(module).values() if isinstance(value, Api))
-    found = [endpoint for api in apis.values() for endpoint in api.endpoints]
+    found = [endpoint for api in apis.values() if api.admin is http_api.admin for endpoint in api.endpoints]
     return sorted(found, key=lambda endpoint: (endpoint.path, endpoint.method))
 
 
-def template(table: list[Endpoint]) -> dict[str, Any]:
+def template(table: list[Endpoint], http_api: HttpApi = CONSUMER) -> dict[str, Any]:
     """The nested stack: an integration and a permission per function, a route per endpoint, and `$default`."""
-    functions = sorted({endpoint.function for endpoint in table} | {FALLBACK_FUNCTION})
+    functions = sorted({endpoint.function for endpoint in table} | {http_api.fallback_function})
     parameters = ["ApiId", *(f"{function}FunctionArn" for function in functions)]
     resources: Resources = {}
     for function in functions:
@@ -55,10 +72,10 @@ def template(table: list[Endpoint]) -> dict[str, Any]:
         if f"{logical_id}Route" in resources:  # a path that clients write in two ways; the table has capitals first
             logical_id += "InLowerCase"
         resources |= _route(logical_id, f"{endpoint.method} {endpoint.path}", endpoint.function)
-    resources |= _route("Fallback", "$default", FALLBACK_FUNCTION)
+    resources |= _route("Fallback", "$default", http_api.fallback_function)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "The route table: one route per endpoint, one integration per function.",
+        "Description": f"The routes of the {http_api.name}: one per endpoint, one integration per function.",
         "Parameters": {name: {"Type": "String"} for name in parameters},
         "Resources": resources,
     }
@@ -91,7 +108,7 @@ def _route(logical_id: str, key: str, function: str) -> Resources:
 
 
 def _logical_id(endpoint: Endpoint) -> str:
-    words = re.findall(r"\w+", f"{endpoint.method.capitalize()} {endpoint.path}")
+    words = re.findall(r"[A-Za-z0-9]+", f"{endpoint.method.capitalize()} {endpoint.path}")
     return "".join(word[0].upper() + word[1:] for word in words)
 
 
@@ -112,11 +129,12 @@ def methods_by_path(table: list[Endpoint]) -> dict[str, list[str]]:
 
 def rendered() -> dict[Path, str]:
     """The generated files as the code would have them."""
-    table = endpoints()
-    return {
-        STACK: _HEADER + yaml.dump(template(table), Dumper=_Plain, sort_keys=False, width=120),
-        TABLE: json.dumps(methods_by_path(table), indent=2) + "\n",
-    }
+    files: dict[Path, str] = {}
+    for http_api in (CONSUMER, ADMIN):
+        table = endpoints(http_api)
+        stack = yaml.dump(template(table, http_api), Dumper=_Plain, sort_keys=False, width=120)
+        files |= {http_api.stack: _HEADER + stack, http_api.table: json.dumps(methods_by_path(table), indent=2) + "\n"}
+    return files
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from tests.support.api import InProcessApi
+from tests.support.api import ADMIN_SERVICES, InProcessApi
 from tests.support.engine import dynamodb_local, forget_environment, prepare_environment
 
 
@@ -48,3 +48,9 @@ def local_dynamodb(dynamodb_local_endpoint: str, monkeypatch: pytest.MonkeyPatch
 def api(moto: None) -> InProcessApi:
     """The API on fresh tables in moto."""
     return InProcessApi()
+
+
+@pytest.fixture
+def admin(moto: None) -> InProcessApi:
+    """The Admin API on fresh tables in moto, with its key; on the same ones as `api`, if a test asks for both."""
+    return InProcessApi(ADMIN_SERVICES, admin=True)

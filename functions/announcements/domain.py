@@ -1,5 +1,6 @@
 """What is true of announcements.  Contract: misc.md, section 2; admin-api.md, section 12."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,9 @@ MAX_DISPLAY_NAMES_LENGTH = 300
 """All display names of an action together, as JSON."""
 MAX_IQL_QUERY_LENGTH = 1000
 MAX_TEXT_BYTES = 100 * 1024
-"""All texts together; the event that carries them must fit on the bus (256 KB)."""
+"""All texts together, as JSON; the event that carries them must fit on the bus (256 KB)."""
+MAX_ACTIONS = 100
+"""An announcement is one item (400 KB)."""
 
 LINK_TOO_LONG = "MaximumLengthValidator"  # not namespaced, but that is the contract's code
 
@@ -133,6 +136,8 @@ def announce(
     _check_texts(texts)
     if not all(map(Address.is_valid, recipients)) or len(set(recipients)) < len(recipients):
         raise InvalidPropertyValue("Each recipient must be a valid address, named once.")
+    if len(actions) > MAX_ACTIONS:
+        raise InvalidPropertyValue(f"There must not be more than {MAX_ACTIONS} actions.")
     for action in actions:
         _check_action(action)
     if any(language not in CODES for action in actions for language in action.display_name):
@@ -159,7 +164,8 @@ def _check_texts(texts: Sequence[tuple[str, Text]]) -> None:
         raise InvalidPropertyValue("Each text must be in a known language of its own.")
     if not all(text.title.strip() and text.body.strip() for _, text in texts):
         raise InvalidPropertyValue("Title and body must not be empty.")
-    if sum(len(f"{text.title}{text.body}".encode()) for _, text in texts) > MAX_TEXT_BYTES:
+    as_json = json.dumps([(text.title, text.body) for _, text in texts], ensure_ascii=False)
+    if len(as_json.encode()) > MAX_TEXT_BYTES:
         raise InvalidPropertyValue(f"All texts together must not be larger than {MAX_TEXT_BYTES} bytes.")
 
 

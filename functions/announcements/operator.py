@@ -1,96 +1,138 @@
-"""The operator's command for announcements.
+"""The operator's commands for announcements: `backbone announcement …`.  Contract: admin-api.md, section 13.
 
-    python -m functions.announcements.operator create --severity High --text en "Title" "Body" [--text de "…" "…"]
-        [--action LINK en="Read more" de="Mehr"] [--recipient ADDRESS] [--expires-at 2030-01-01T00:00:00Z]
-        [--silent] [--iql-query QUERY]
-    python -m functions.announcements.operator list
-    python -m functions.announcements.operator delete --id ANC…
-
-The table comes from `BACKBONE_ANNOUNCEMENTS_TABLE`, credentials from AWS's usual chain.  `create` prints the id.
+`send` asks for the texts when it is given none; with `--title` it asks nothing.
 """
 
-import argparse
-import sys
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
 
 from backbone import clock
-from backbone.errors import BackboneError
 from backbone.ids import AnnouncementId
+from cli.output import AsJson, CommandFailed, confirm, say, show
 from functions.announcements.domain import Action, Announcement, Severity, Text, announce
 from functions.announcements.store import AnnouncementStore
 
+app = typer.Typer(help="Tells identities something.", no_args_is_help=True)
 
-def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    return clock.to_milliseconds(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
-
-
-def _action(parts: Sequence[str]) -> Action:
-    link, *names = parts
-    return Action({language: name for language, _, name in (part.partition("=") for part in names)}, link)
+Texts = list[tuple[str, Text]]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m functions.announcements.operator", description="Manages announcements."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="announce something to everybody or to some identities")
-    create.add_argument("--severity", required=True, type=Severity, choices=list(Severity), metavar="Low|Medium|High")
-    create.add_argument("--text", nargs=3, action="append", default=[], metavar=("LANGUAGE", "TITLE", "BODY"))
-    create.add_argument("--action", nargs="+", action="append", default=[], metavar=("LINK", "LANGUAGE=NAME"))
-    create.add_argument("--recipient", action="append", default=[], help="everybody unless given; may be repeated")
-    create.add_argument("--expires-at", type=_instant, help="never unless given")
-    create.add_argument("--silent", action="store_true", help="no push notification")
-    create.add_argument("--iql-query", help="who shall see it, decided by the clients; silent announcements only")
-    commands.add_parser("list", help="show all announcements")
-    delete = commands.add_parser("delete", help="take an announcement back")
-    delete.add_argument("--id", required=True, type=AnnouncementId)
-    return parser
-
-
-def _create(store: AnnouncementStore, options: argparse.Namespace, now: datetime) -> str:
+@app.command()
+def send(
+    severity: Annotated[Severity, typer.Option(help="How important it is.", case_sensitive=False)],
+    title: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LANGUAGE=TITLE", help="Like en=Hello; may be repeated. Without one, you are asked."),
+    ] = None,
+    body: Annotated[list[str] | None, typer.Option(metavar="LANGUAGE=BODY", help="One for each title.")] = None,
+    action: Annotated[
+        list[str] | None,
+        typer.Option(metavar="'LINK NAMES'", help="Like 'https://example.org en=Read more; de=Mehr'; may be repeated."),
+    ] = None,
+    recipients: Annotated[
+        list[str] | None,
+        typer.Option("--recipients", "--recipient", metavar="ADDRESSES", help="To whom; everybody unless given."),
+    ] = None,
+    expiration: Annotated[
+        str | None, typer.Option(help="When it expires, like 2030-01-31; never unless given.")
+    ] = None,
+    silent: Annotated[bool, typer.Option(help="Send no push notification.")] = False,
+    iql_query: Annotated[
+        str | None, typer.Option(help="Who shall see it, decided by clients; silent ones only.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Announce something to everybody or to some identities; prints the announcement's id."""
+    now = clock.now()
     announcement = announce(
-        severity=options.severity,
-        is_silent=options.silent,
-        texts=[(language, Text(title, body)) for language, title, body in options.text],
-        actions=[_action(parts) for parts in options.action],
-        recipients=options.recipient,
-        expires_at=options.expires_at,
-        iql_query=options.iql_query,
+        severity=severity,
+        is_silent=silent,
+        texts=_texts(title, body or []) if title else _ask_for_texts(),
+        actions=[_action(each) for each in action or ()],
+        recipients=[address for each in recipients or () for address in re.split(r"[\s,]+", each) if address],
+        expires_at=_instant(expiration) if expiration else None,
+        iql_query=iql_query,
         now=now,
     )
-    store.add(announcement)
-    return announcement.id
+    if not title:
+        confirm("Send it?", yes=False)
+    AnnouncementStore().add(announcement)
+    if as_json:
+        show(describe(announcement), as_json=True)
+    else:
+        typer.echo(announcement.id)
 
 
-def _line(announcement: Announcement) -> str:
-    expiry = clock.render(announcement.expires_at) if announcement.expires_at else "never expires"
-    audience = f"{len(announcement.recipients)} recipients" if announcement.is_addressed else "everybody"
-    silent = ", silent" if announcement.is_silent else ""
-    title = announcement.text_in("en").title
-    return f"{announcement.id}  {announcement.severity}  {expiry}  {audience}{silent}  {title}"
+@app.command("list")
+def list_announcements(as_json: AsJson = False) -> None:
+    """Show all announcements, oldest first."""
+    found = AnnouncementStore().all(now=clock.now())
+    show([describe(announcement) for announcement in found], as_json=as_json, empty="There are no announcements.")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 when it is done, 1 with a message otherwise."""
-    options = _parser().parse_args(arguments)
-    store, now = AnnouncementStore(), clock.now()
+@app.command()
+def delete(
+    announcement_id: Annotated[
+        AnnouncementId, typer.Option("--id", parser=AnnouncementId.parse, metavar="ANC…", help="Which.")
+    ],
+) -> None:
+    """Take an announcement back."""
+    store = AnnouncementStore()
+    store.delete(store.get(announcement_id, now=clock.now()))
+    say(f"Announcement {announcement_id} is deleted.")
+
+
+def describe(announcement: Announcement) -> dict[str, Any]:
+    """What an operator sees of an announcement."""
+    return {
+        "id": announcement.id,
+        "createdAt": clock.render(announcement.created_at),
+        "expiresAt": clock.render(announcement.expires_at) if announcement.expires_at else None,
+        "severity": announcement.severity,
+        "isSilent": announcement.is_silent,
+        "recipients": len(announcement.recipients) if announcement.is_addressed else "everybody",
+        "languages": sorted(announcement.texts),
+        "title": announcement.text_in("en").title,
+    }
+
+
+def _ask_for_texts() -> Texts:
+    """English first, then as many languages as wanted."""
+    texts = [("en", Text(_ask("English title"), _ask("English body")))]
+    while language := typer.prompt("Another language (its code, or nothing)", default="", show_default=False, err=True):
+        texts.append((language, Text(_ask(f"Title ({language})"), _ask(f"Body ({language})"))))
+    return texts
+
+
+def _ask(what: str) -> str:
+    answer: str = typer.prompt(what, err=True)
+    return answer
+
+
+def _texts(titles: Sequence[str], bodies: Sequence[str]) -> Texts:
+    by_language = dict(_pair(body) for body in bodies)
+    return [(language, Text(title, by_language.get(language, ""))) for language, title in map(_pair, titles)]
+
+
+def _action(text: str) -> Action:
+    link, _, names = text.strip().partition(" ")
+    return Action(dict(_pair(name) for name in names.split(";") if name.strip()), link)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    language, separator, words = text.partition("=")
+    if not separator:
+        raise CommandFailed(f"'{text}' does not say in which language it is, like 'en={text}'")
+    return language.strip(), words.strip()
+
+
+def _instant(text: str) -> datetime:
     try:
-        if options.command == "create":
-            lines = [_create(store, options, now)]
-        elif options.command == "list":
-            lines = [_line(announcement) for announcement in store.all(now=now)]
-        else:
-            store.delete(store.get(options.id, now=now))
-            lines = [f"{options.id} deleted"]
-    except BackboneError as refusal:
-        sys.stderr.write(f"{refusal.message}\n")
-        return 1
-    sys.stdout.writelines(f"{line}\n" for line in lines)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandFailed(f"'{text}' is no date, like 2030-01-31 or 2030-01-31T12:00:00Z") from None
+    return clock.to_milliseconds(instant if instant.tzinfo else instant.replace(tzinfo=UTC))

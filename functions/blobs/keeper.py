@@ -29,7 +29,7 @@ def _follow(record: DynamoDBRecord) -> None:
         payloads.confirm(key)
     for key in before - after:
         payloads.remove(key)
-        logger.info("payload removed")
+        logger.info("payload removed", event_id=645029)
 
 
 def _keys(image: dict[str, Any] | None) -> set[str]:

@@ -4,6 +4,7 @@ from backbone import clock
 from backbone.caller import Caller
 from backbone.http import Api, Created
 from backbone.ids import ChallengeId
+from backbone.quotas import Allowance, Metric
 from functions.challenges import domain
 from functions.challenges.models import ChallengeOut
 from functions.challenges.store import ChallengeStore
@@ -12,11 +13,11 @@ api = Api("challenges")
 store = ChallengeStore()
 
 
-@api.post("/api/v2/Challenges")
-def create_challenge(caller: Caller | None) -> Created[ChallengeOut]:
+@api.post("/api/v2/Challenges", limited_by=(Metric.NUMBER_OF_CREATED_CHALLENGES,))
+def create_challenge(caller: Caller | None, allowance: Allowance) -> Created[ChallengeOut]:
     """Issue a challenge; signing it proves possession of a key."""
     challenge = domain.issue_challenge(caller, now=clock.now())
-    store.add(challenge)
+    store.add(challenge, allowance)
     return Created(ChallengeOut.of(challenge), location=f"/api/v2/Challenges/{challenge.id}")
 
 

@@ -25,6 +25,11 @@ class Challenge:
     created_by: Address | None
     created_by_device: DeviceId | None
 
+    @property
+    def created_at(self) -> datetime:
+        """When its ten minutes began (quotas.md, section 2)."""
+        return self.expires_at - LIFETIME
+
     def is_readable(self, now: datetime) -> bool:
         """Whether GET still delivers it."""
         return now <= self.expires_at + READABLE_AFTER_EXPIRY

@@ -7,7 +7,7 @@ from backbone.ids import DeviceId
 from backbone.settings import settings
 from functions.devices import domain, languages, oauth_clients, passwords
 from functions.devices.deletion_store import DeletionStore
-from functions.devices.errors import AddressAlreadyExists, ChangePasswordFailed, RegistrationFailed, Unauthorized
+from functions.devices.errors import ChangePasswordFailed, RegistrationFailed, Unauthorized
 from functions.devices.models import (
     ChangePasswordIn,
     CreatedDeviceOut,
@@ -21,7 +21,6 @@ from functions.devices.models import (
     IsDeletedQuery,
     UpdateDeviceIn,
 )
-from functions.devices.signed_challenge import address_of
 from functions.devices.store import DeviceStore
 from functions.devices.token_api import token_api
 from functions.devices.user_store import UserStore
@@ -38,35 +37,16 @@ deletions = DeletionStore()
 def create_identity(body: CreateIdentityIn) -> Created[CreatedIdentityOut]:
     """Create an identity with its first device.  The checks come in the contract's order (devices.md, section 7.1)."""
     now = clock.now()
-    signed = body.signed_challenge.read()
-    public_key = body.identity_public_key
-    address = address_of(public_key, settings().did_domain)
-    found = devices.before_identity(body.client_id, signed.challenge_id, address)
+    wanted = body.read()
+    found = wanted.find()
     client = oauth_clients.authentic(found.client, body.client_secret)
     if client is None:
         raise Unauthorized
-    domain.require_content(
-        identityPublicKey=public_key,
-        devicePassword=body.device_password,
-        signature=signed.signature,
-        challenge=signed.text,
-    )
-    domain.check_public_key_size(public_key)
-    language = languages.parse(body.device_communication_language)
-    signed.check(public_key, found.challenge, now=now)
-    if address is None or found.address_exists:
-        raise AddressAlreadyExists
-    client.check_limit()
-    if not passwords.is_acceptable(body.device_password, settings().password_policy):
-        raise RegistrationFailed
-    identity = domain.new_identity(
-        address=address, public_key=public_key, identity_version=body.identity_version, client=client, now=now
-    )
-    password_hash = passwords.hash_secret(body.device_password)
-    first = domain.new_device(
-        identity, caller=None, password_hash=password_hash, communication_language=language, now=now
-    )
-    devices.add_identity(identity, first, client)
+    address = wanted.check(found, now=now)
+    try:
+        identity, first = wanted.carry_out(address, client, now=now)
+    except oauth_clients.ClientDeleted:
+        raise Unauthorized from None
     return Created(CreatedIdentityOut.of(identity, first))
 
 

@@ -13,10 +13,13 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from backbone.configuration import Section
+from backbone.events.texts import TextInLanguage
 from backbone.languages import CODES, DEFAULT
 
 SECTIONS = ("Modules:Devices:Application:Notifications",)
 FILE = Path(__file__).with_name("configuration.json")
+MAX_TEXT_BYTES = 100 * 1024
+"""All translations of a notification; the event that carries them must fit on the bus (256 KB)."""
 
 
 class Translation(Section):
@@ -32,12 +35,21 @@ class NotificationText(Section):
     code: Annotated[str, Field(min_length=3)]
     translations: dict[str, Translation]
 
+    def in_all_languages(self) -> tuple[TextInLanguage, ...]:
+        """As the event of a notification carries it."""
+        return tuple(
+            TextInLanguage(language=language, title=translation.title, body=translation.body)
+            for language, translation in self.translations.items()
+        )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if unknown := sorted(set(self.translations) - CODES):
             raise ValueError(f"{self.code}: {unknown[0]!r} is not a two-letter language code in lower case")
         if DEFAULT not in self.translations:
             raise ValueError(f"{self.code}: the translation {DEFAULT!r} is missing")
+        if sum(len(f"{each.title}{each.body}".encode()) for each in self.translations.values()) > MAX_TEXT_BYTES:
+            raise ValueError(f"{self.code}: all translations together must not be larger than {MAX_TEXT_BYTES} bytes")
         return self
 
 

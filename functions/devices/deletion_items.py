@@ -7,9 +7,9 @@ from typing import Any
 from backbone import clock
 from backbone.addresses import Address
 from backbone.dynamodb import Item, Key
-from backbone.ids import DeviceId, IdentityDeletionProcessId, Username
+from backbone.ids import DeletionAuditLogEntryId, DeviceId, IdentityDeletionProcessId, Username
 from backbone.settings import settings
-from functions.devices.audit_log import AuditLogEntry, hash_of
+from functions.devices.audit_log import AuditLogEntry, MessageKey, hash_of
 from functions.devices.deletion_process import DeletionProcess, DeletionProcessStatus
 
 PROCESS = "P#"
@@ -94,6 +94,22 @@ def entry_item(entry: AuditLogEntry) -> dict[str, Any]:
         "additionalData": dict(entry.additional_data) or None,
         "ttl": retention_ends(entry.created_at) if entry.process_id is None else None,
     }
+
+
+def entry_of(item: Item) -> AuditLogEntry:
+    """The inverse of `entry_item`."""
+    process_id = item.get("processId")
+    return AuditLogEntry(
+        id=DeletionAuditLogEntryId(item["entryId"]),
+        process_id=IdentityDeletionProcessId(process_id) if process_id else None,
+        created_at=clock.parse(item["createdAt"]),
+        message_key=MessageKey(item["messageKey"]),
+        identity_address_hash=item["pk"].removeprefix("AUDIT#"),
+        device_id_hash=item.get("deviceIdHash"),
+        old_status=item.get("oldStatus"),
+        new_status=item.get("newStatus"),
+        additional_data=item.get("additionalData", {}),
+    )
 
 
 def deleted_user_key(username: Username) -> Key:

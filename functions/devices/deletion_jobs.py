@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from backbone import metrics
 from backbone.observability import logger
 from functions.devices import deletion_process
 from functions.devices.deletion_process import REMINDER_DAYS, DeletionProcessStatus
@@ -53,7 +54,8 @@ def remind(*, now: datetime, has_time: HasTime = lambda: True) -> Outcome:
         number = deletion_process.next_reminder(deletion.process, now=now)
         if number is not None:
             _count(outcome, partial(deletions.remind, deletion.process, number, now=now))
-    logger.info("reminders sent", count=outcome.done, failed=outcome.failed)
+    logger.info("reminders sent", event_id=441001, count=outcome.done, failed=outcome.failed)
+    metrics.job_run(done=outcome.done, failed=outcome.failed)
     return outcome
 
 
@@ -69,7 +71,8 @@ def delete_due(*, now: datetime, tokens_valid_for: timedelta, has_time: HasTime 
             _count(outcome, partial(deletions.begin, deletion, now=now))
         elif deletion_process.must_ask_again(deletion.process, now=now):
             _count(outcome, partial(_go_on, deletion, now))
-    logger.info("deletions begun", count=outcome.done, failed=outcome.failed)
+    logger.info("deletions begun", event_id=390932, count=outcome.done, failed=outcome.failed)
+    metrics.job_run(done=outcome.done, failed=outcome.failed)
     return outcome
 
 
@@ -96,5 +99,5 @@ def _count(outcome: Outcome, action: Callable[[], bool]) -> None:
     try:
         outcome.done += action()
     except Exception:
-        logger.exception("deletion failed")
+        logger.exception("deletion failed", event_id=390931)
         outcome.failed += 1

@@ -24,7 +24,7 @@ from backbone.events.devices import (
     IdentityToBeDeleted,
     TierOfIdentityChanged,
 )
-from backbone.ids import LENGTH, DeviceId, IdentityDeletionProcessId
+from backbone.ids import LENGTH, QUEUED_FOR_DELETION_TIER, DeviceId, IdentityDeletionProcessId
 from functions.devices.audit_log import AuditLogEntry, MessageKey
 from functions.devices.domain import Device, Identity, IdentityStatus
 from functions.devices.errors import (
@@ -33,13 +33,14 @@ from functions.devices.errors import (
     GracePeriodHasNotYetExpired,
     OnlyOneActiveDeletionProcessAllowed,
 )
-from functions.devices.oauth_clients import QUEUED_FOR_DELETION_ID
 
 DELETING_SERVICES = (
     "announcements",
     "challenges",
     "files",
     "messages",
+    "push",
+    "quotas",
     "relationships",
     "synchronization",
     "tokens",
@@ -152,7 +153,7 @@ def start(
     identity = replace(
         before,
         status=IdentityStatus.TO_BE_DELETED,
-        tier_id=QUEUED_FOR_DELETION_ID,
+        tier_id=QUEUED_FOR_DELETION_TIER,
         tier_id_before_deletion=before.tier_id,
         deletion_grace_period_ends_at=process.grace_period_ends_at,
     )

@@ -14,10 +14,11 @@ from functions.devices.deletion_items import PROCESS, entry_item, process_item, 
 from functions.devices.deletion_process import DeletionProcess, Owner, Step
 from functions.devices.domain import Device, Identity
 from functions.devices.items import device_key, device_of, identity_key, identity_of, user_key, user_of
+from functions.devices.tier_store import TierStore
 
 _ATTEMPTS = 10
 """Every lost race means that somebody else has changed the identity or its devices; nobody does so ten times."""
-_OTHERS = 3  # process, identity, entry of the log
+_OTHERS = 5  # process, identity, entry of the log, both tiers
 
 
 class DeletionProcessStore:
@@ -28,6 +29,9 @@ class DeletionProcessStore:
     afterwards (and once more by a consumer of the event, should this process die in between).
     """
 
+    def __init__(self) -> None:
+        self._tiers = TierStore()
+
     @property
     def _table(self) -> Table:
         return Table(settings().devices_table)
@@ -35,11 +39,11 @@ class DeletionProcessStore:
     def start(self, address: Address, decide: Callable[[Owner], Step]) -> DeletionProcess:
         """Read, decide, write; a lost race decides again on the new state.
 
-        2 queries of identity and devices (1 RCU per dozen devices each), 1 transaction (9 + 2 per device WCU, index
+        2 queries of identity and devices (1 RCU per dozen devices each), 1 transaction (13 + 2 per device WCU, index
         included).  Raises `RecordNotFound` without identity.
         """
         for _ in range(_ATTEMPTS):
-            owner = self._owner(address)
+            owner = self.get_owner(address)
             step = decide(owner)
             writes = [
                 self._table.putting(
@@ -47,6 +51,7 @@ class DeletionProcessStore:
                     condition="attribute_not_exists(pk)",
                 ),
                 changing_identity(self._table, step),
+                *self._tiers.moving(step.before, step.identity),
                 *(self._table.putting(entry_item(entry)) for entry in step.entries),
             ]
             if (covered := self._commit(writes, step.identity, owner.devices)) is not None:
@@ -62,7 +67,7 @@ class DeletionProcessStore:
     ) -> DeletionProcess:
         """As `start`, with 1 more read of the process (1 RCU).  Raises `RecordNotFound` without identity."""
         for _ in range(_ATTEMPTS):
-            owner = self._owner(address)
+            owner = self.get_owner(address)
             step = decide(owner, self._find(address, process_id))
             writes = [
                 self._table.putting(
@@ -71,6 +76,7 @@ class DeletionProcessStore:
                     values={"active": "Active", "now": clock.render(step.at)},
                 ),
                 changing_identity(self._table, step),
+                *self._tiers.moving(step.before, step.identity),
                 *(self._table.putting(entry_item(entry)) for entry in step.entries),
             ]
             if (covered := self._commit(writes, step.identity, owner.devices)) is not None:
@@ -109,7 +115,7 @@ class DeletionProcessStore:
         1 query, 1 batch read per 100 devices (1 RCU each), 1 transaction per user that differs (4 WCU).
         """
         try:
-            owner = self._owner(address)
+            owner = self.get_owner(address)
         except RecordNotFound:
             return
         wanted = owner.identity.deletion_grace_period_ends_at
@@ -119,7 +125,7 @@ class DeletionProcessStore:
             if differs and not self._copy(owner.identity, device):
                 return  # the identity has changed: whoever changed it copies
 
-    def _owner(self, address: Address) -> Owner:
+    def get_owner(self, address: Address) -> Owner:
         """1 query of the identity and all its devices.  Raises `RecordNotFound`."""
         *devices, identity = [
             *self._table.query_all(
@@ -142,7 +148,7 @@ class DeletionProcessStore:
 
     def _copy_to_others(self, identity: Identity, *, but_not: set[DeviceId]) -> None:
         """Devices beyond the transaction, and those added since they were read."""
-        for device in self._owner(identity.address).devices:
+        for device in self.get_owner(identity.address).devices:
             if device.id not in but_not and not self._copy(identity, device):
                 return
 

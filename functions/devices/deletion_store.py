@@ -30,9 +30,12 @@ from functions.devices.deletion_process_store import changing_identity
 from functions.devices.domain import Device, Identity
 from functions.devices.feature_flags_store import flags_key
 from functions.devices.items import device_key, device_of, identity_key, identity_of, owner_key, user_key
+from functions.devices.tier_store import TierStore
 
 _BY_GRACE_PERIOD = "byGracePeriod"
 _EARLIEST = "0"  # sorts before every timestamp
+_ATTEMPTS = 10
+"""Every lost race means that somebody else has changed the identity or its client; nobody does so ten times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class DeletionStore:
 
     def __init__(self) -> None:
         self._clients = ClientStore()
+        self._tiers = TierStore()
 
     @property
     def _table(self) -> Table:
@@ -185,7 +189,7 @@ class DeletionStore:
         May break off anywhere and be repeated: each device goes with its user after the hash of the username has been
         written (with the time of the first attempt), the identity and the process go last, together.  Nobody adds a
         device to an identity that is being deleted.  1 write, then per device 1 write and 1 transaction (7 WCU), 1
-        query of the log and 1 write per entry, 1 transaction (12 WCU).
+        query of the log and 1 write per entry, 1 transaction (14 WCU).
         """
         address = process.address
         try:
@@ -238,9 +242,14 @@ class DeletionStore:
         self._table.update(key, "SET #ttl = :ttl REMOVE #processId", {"ttl": ends})
 
     def _delete_identity(self, process: DeletionProcess, *, now: datetime) -> None:
-        deletion = self.find(process.address, process.id)
-        if deletion is None:
-            return
+        for _ in range(_ATTEMPTS):
+            deletion = self.find(process.address, process.id)
+            if deletion is None or _succeeds(self._ending(deletion, now)):
+                return  # or somebody else has finished
+        raise RuntimeError("the client changes faster than the identity can be deleted")
+
+    def _ending(self, deletion: Deletion, now: datetime) -> list[Write]:
+        process, here = deletion.process, "attribute_exists(pk)"
         last = [
             AuditLogEntry.of(
                 MessageKey.DATA_DELETED,
@@ -254,14 +263,13 @@ class DeletionStore:
             for aggregate in OWN_AGGREGATES
         ]
         last.append(AuditLogEntry.of(MessageKey.DELETION_COMPLETED, None, process.address, now, old=process.status))
-        here = "attribute_exists(pk)"
-        writes = [
+        return [
             self._table.deleting(identity_key(process.address), condition=here),
             self._table.deleting(process_key(process.address, process.id), condition=here),
             *(self._table.putting(entry_item(entry)) for entry in last),
+            *self._clients.uncounting_identity(deletion.identity.client_id),
+            *self._tiers.moving(deletion.identity, None),
         ]
-        if not _succeeds([*writes, *self._clients.uncounting_identity(deletion.identity.client_id)]):
-            _succeeds(writes)  # the client was deleted or changed meanwhile, or somebody else has finished
 
     # What is left -----------------------------------------------------------------------------------------------------
 

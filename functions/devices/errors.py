@@ -140,3 +140,85 @@ class NotificationCodeDoesNotExist(BackboneError):
 
     def __init__(self) -> None:
         super().__init__(_NOTIFICATION + "codeDoesNotExist", "There is no notification with this code.")
+
+
+class ClientIdAlreadyExists(BackboneError):
+    """400: there is an OAuth client with this id."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "clientIdAlreadyExists", "A client with this id already exists.")
+
+
+class DefaultTierDoesNotExist(BackboneError):
+    """400, not 404: a new client names a tier that does not exist (admin-api.md, section 17, surprise 5)."""
+
+    def __init__(self) -> None:
+        super().__init__("error.platform.recordNotFound", "Tier not found.", status=400)
+
+
+class TierIdInvalidOrDoesNotExist(BackboneError):
+    """400: a client shall give a tier that does not exist."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "tierIdInvalidOrDoesNotExist", "The tier id is invalid, or there is no such tier.")
+
+
+class MaxIdentitiesLessThanCurrentIdentities(BackboneError):
+    """400: the client has more identities already."""
+
+    def __init__(self) -> None:
+        code = _DEVICE + "maxIdentitiesLessThanCurrentIdentities"
+        super().__init__(code, "The client has more identities than the new maximum.")
+
+
+class InvalidTierName(BackboneError):
+    """400: too short or too long."""
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        code = "error.platform.validation.invalidTierName"
+        super().__init__(code, f"The name of a tier has {minimum} to {maximum} characters.")
+
+
+class TierNameAlreadyExists(BackboneError):
+    """400: there is a tier with this name."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "tierNameAlreadyExists", "A tier with this name already exists.")
+
+
+class UsedTierCannotBeDeleted(BackboneError):
+    """400: a client gives it, or an identity has it."""
+
+    def __init__(self) -> None:
+        message = "The tier cannot be deleted: it is the default of a client, or identities belong to it."
+        super().__init__(_DEVICE + "usedTierCannotBeDeleted", message)
+
+
+class BasicTierCannotBeDeleted(BackboneError):
+    """400: every Backbone has it."""
+
+    def __init__(self) -> None:
+        super().__init__(_DEVICE + "basicTierCannotBeDeleted", "The Basic tier cannot be deleted.")
+
+
+class QueuedForDeletionTierCannotBeDeleted(BackboneError):
+    """400: every Backbone has it."""
+
+    def __init__(self) -> None:
+        code = _DEVICE + "queuedForDeletionTierCannotBeDeleted"
+        super().__init__(code, "The tier for identities that are queued for deletion cannot be deleted.")
+
+
+class QueuedForDeletionTierCannotBeManuallyAssigned(BackboneError):
+    """400: only deletion processes move identities into this tier and out of it."""
+
+    def __init__(self) -> None:
+        code = _DEVICE + "queuedForDeletionTierCannotBeManuallyAssignedOrUnassigned"
+        super().__init__(code, "Identities get and lose the tier for deletion by deletion processes only.")
+
+
+class NewAndOldMatch(BackboneError):
+    """400: nothing would change."""
+
+    def __init__(self) -> None:
+        super().__init__("error.platform.validation.newAndOldMatch", "The new value is the old one.")

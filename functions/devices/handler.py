@@ -8,6 +8,10 @@ from backbone.consumers import queue_handler
 from backbone.http import lambda_handler
 from backbone.settings import settings
 from functions.devices import deletion_jobs
+from functions.devices.admin_clients_api import admin_clients_api
+from functions.devices.admin_deletion_processes_api import admin_deletion_processes_api
+from functions.devices.admin_identities_api import admin_identities_api
+from functions.devices.admin_tiers_api import admin_tiers_api
 from functions.devices.api import api
 from functions.devices.consumers import consumers
 from functions.devices.deletion_processes_api import deletion_processes_api
@@ -17,6 +21,7 @@ from functions.devices.token_api import token_api
 
 http = lambda_handler(api, deletion_processes_api, feature_flags_api, notifications_api)
 token = lambda_handler(token_api)
+admin = lambda_handler(admin_clients_api, admin_tiers_api, admin_identities_api, admin_deletion_processes_api)
 consume = queue_handler(consumers)
 
 

@@ -9,6 +9,7 @@ from backbone.http import Base64, JsonBool, QueryModel, RequestModel, ResponseMo
 from backbone.ids import DeviceId, Username
 from backbone.rules import broken_rule
 from functions.devices.domain import DeviceAndUser, Identity
+from functions.devices.registration import Registration
 from functions.devices.signed_challenge import SignedChallenge
 
 
@@ -42,6 +43,17 @@ class CreateIdentityIn(RequestModel):
     identity_version: UInt8
     signed_challenge: SignedChallengeIn
     device_communication_language: str | None = None
+
+    def read(self) -> Registration:
+        """The domain's form."""
+        return Registration(
+            client_id=self.client_id,
+            public_key=self.identity_public_key,
+            identity_version=self.identity_version,
+            device_password=self.device_password,
+            communication_language=self.device_communication_language,
+            signed_challenge=self.signed_challenge.read(),
+        )
 
 
 class CreateDeviceIn(RequestModel):

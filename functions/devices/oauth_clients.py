@@ -1,30 +1,24 @@
-"""What is true of OAuth clients and of the tiers they give to identities.  Contract: devices.md, section 3."""
+"""What is true of OAuth clients.  Contract: devices.md, section 3; admin-api.md, section 5."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from backbone.ids import TierId
+from backbone.ids import LENGTH, TierId, random_text
 from functions.devices.errors import ClientReachedIdentitiesLimit
 from functions.devices.passwords import VerifiedSecrets
 
 MAX_CLIENT_ID_LENGTH = 100
-BASIC = "Basic"
-QUEUED_FOR_DELETION = "Queued for Deletion"
-QUEUED_FOR_DELETION_ID = TierId("TIR00000000000000001")
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """A class of identities, which decides on their quotas."""
-
-    id: TierId
-    name: str
+SECRET_LENGTH = 30
+_PREFIX = "CLT"
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A program that may create identities and log in.  `max_identities` None: without limit."""
+    """A program that may create identities and log in.  `max_identities` None: without limit.
+
+    `identities` is the number of those it has created as long as it has a limit.  `without_parts`: without limit, and
+    yet counted as one, because somebody is about to set a limit (see `ClientStore`).
+    """
 
     client_id: str
     secret_hash: str
@@ -33,11 +27,29 @@ class Client:
     max_identities: int | None
     identities: int
     created_at: datetime
+    without_parts: bool = False
+
+    @property
+    def counts_as_one(self) -> bool:
+        """Whether every registration changes the same number."""
+        return self.max_identities is not None or self.without_parts
 
     def check_limit(self) -> None:
         """Raises `ClientReachedIdentitiesLimit`."""
         if self.max_identities is not None and self.identities >= self.max_identities:
             raise ClientReachedIdentitiesLimit
+
+
+@dataclass(frozen=True, slots=True)
+class ClientWithCount:
+    """A client, and how many identities there are that were created with it."""
+
+    client: Client
+    identities: int
+
+
+class ClientDeleted(Exception):
+    """The client was deleted while somebody registered with it."""
 
 
 _verified_secrets = VerifiedSecrets()
@@ -48,6 +60,11 @@ def authentic(client: Client | None, secret: str) -> Client | None:
     return client if _verified_secrets.matches(secret, client.secret_hash if client else None) else None
 
 
-def fixed_tiers(new_id: Callable[[], TierId] = TierId.new) -> tuple[Tier, ...]:
-    """The tiers every Backbone has."""
-    return Tier(new_id(), BASIC), Tier(QUEUED_FOR_DELETION_ID, QUEUED_FOR_DELETION)
+def new_client_id() -> str:
+    """An id for a client that the operator has not named."""
+    return _PREFIX + random_text(LENGTH - len(_PREFIX))
+
+
+def new_secret() -> str:
+    """A secret that nobody guesses."""
+    return random_text(SECRET_LENGTH)

@@ -16,12 +16,7 @@ from backbone.readmodels.challenges import ChallengeView
 from backbone.settings import settings
 from functions.devices.client_store import ClientStore, client_key, client_of
 from functions.devices.domain import Device, DeviceAndUser, DeviceToDelete, Identity, IdentityStatus
-from functions.devices.errors import (
-    AddressAlreadyExists,
-    ClientReachedIdentitiesLimit,
-    DeviceCannotBeDeleted,
-    RegistrationFailed,
-)
+from functions.devices.errors import AddressAlreadyExists, DeviceCannotBeDeleted, RegistrationFailed
 from functions.devices.items import (
     device_item,
     device_key,
@@ -34,9 +29,12 @@ from functions.devices.items import (
     user_key,
     user_of,
 )
-from functions.devices.oauth_clients import Client
+from functions.devices.oauth_clients import Client, ClientDeleted
+from functions.devices.tier_store import TierStore
 
 _NEW = "attribute_not_exists(pk)"
+_ATTEMPTS = 10
+"""Every lost race means that somebody else has changed the client or its tier; nobody does so ten times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,7 @@ class DeviceStore:
 
     def __init__(self) -> None:
         self._clients = ClientStore()
+        self._tiers = TierStore()
 
     @property
     def _table(self) -> Table:
@@ -77,35 +76,47 @@ class DeviceStore:
             (self._table, identity_key(address)) if address else None,
         )
         return BeforeIdentity(
-            client_of(client) if client else None,
+            client_of(client),
             ChallengeView.of(challenge) if challenge else None,
             identity is not None,
         )
 
     def add_identity(self, identity: Identity, first: DeviceAndUser, client: Client) -> None:
-        """1 transaction (10 WCU).
+        """1 transaction (12 WCU).
 
-        Raises `AddressAlreadyExists` or `ClientReachedIdentitiesLimit` when somebody else was faster.
+        When the client was changed meanwhile, or its default tier deleted, the identity goes by what is true then (1
+        read of the client and 1 transaction more).  Raises `AddressAlreadyExists`, `ClientReachedIdentitiesLimit` or
+        `ClientDeleted` when somebody else was faster.
         """
+        for _ in range(_ATTEMPTS):
+            try:
+                transact(self._registering(identity, first, client))
+                return
+            except TransactionFailed as lost:
+                if 0 in lost.failed:
+                    raise AddressAlreadyExists from None
+                if not lost.failed.keys() & {1, 2}:
+                    raise RegistrationFailed from None  # a random id that is taken
+            found = self._clients.get(client.client_id)
+            if found is None:
+                raise ClientDeleted
+            found.check_limit()
+            client, identity = found, replace(identity, tier_id=found.default_tier)
+        raise RuntimeError("the client changes faster than anybody can register with it")
+
+    def _registering(self, identity: Identity, first: DeviceAndUser, client: Client) -> list[Write]:
         created = IdentityCreated(address=identity.address, tier=identity.tier_id)
         item = {
             **identity_key(identity.address),
             **identity_item(identity),
             "events": carried([created], identity.created_at),
         }
-        writes = [
+        return [
             self._table.putting(item, condition=_NEW),
             self._clients.counting_identity(client),
+            *self._tiers.moving(None, identity),
             *self._adding(first),
         ]
-        try:
-            transact(writes)
-        except TransactionFailed as lost:
-            if 0 in lost.failed:
-                raise AddressAlreadyExists from None
-            if 1 in lost.failed:
-                raise ClientReachedIdentitiesLimit from None
-            raise RegistrationFailed from None  # a random id that is taken
 
     def get_identity(self, address: Address) -> Identity:
         """1 read (1 RCU).  Raises `RecordNotFound`."""

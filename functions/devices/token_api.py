@@ -30,7 +30,7 @@ def create_token(request: RawRequest) -> Raw:
         return oauth.invalid_grant().to_response()
     except Exception:
         # Whatever else goes wrong says nothing about the credentials, so clients shall try again.
-        logger.exception("no token could be issued")
+        logger.exception("no token could be issued", event_id=362947)
         return oauth.temporarily_unavailable().to_response()
 
 

@@ -42,7 +42,7 @@ class UserStore:
             (self._table, key) if key else None,
             (self._table, user_key(log_in_name)) if log_in_name else None,
         )
-        return client_of(client) if client else None, user_of(user) if user else None
+        return client_of(client), user_of(user) if user else None
 
     def find_user(self, username: Username) -> User | None:
         """1 read (1 RCU).  The name counts exactly, unlike at log-in."""

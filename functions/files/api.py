@@ -8,6 +8,7 @@ from backbone.errors import Forbidden
 from backbone.http import Api, Created, NoContent, Page, PageOf, Raw
 from backbone.http.documentation import Answer
 from backbone.ids import FileId
+from backbone.quotas import Allowance, Metric
 from backbone.settings import settings
 from functions.files import domain
 from functions.files.domain import Change, File
@@ -28,8 +29,8 @@ api = Api("files")
 store = FileStore()
 
 
-@api.post("/api/v2/Files")
-def upload_file(new: NewFile, caller: Caller) -> Created[CreatedFileOut]:
+@api.post("/api/v2/Files", limited_by=(Metric.NUMBER_OF_FILES, Metric.USED_FILE_STORAGE_SPACE))
+def upload_file(new: NewFile, caller: Caller, allowance: Allowance) -> Created[CreatedFileOut]:
     """Keep a file; the caller owns it, whatever the form says (section 3.1)."""
     file, event = domain.upload(
         caller,
@@ -39,7 +40,7 @@ def upload_file(new: NewFile, caller: Caller) -> Created[CreatedFileOut]:
         owner_signature=new.owner_signature,
         now=clock.now(),
     )
-    store.add(file, new.content.content, new.encrypted_properties, event)
+    store.add(file, new.content.content, new.encrypted_properties, event, allowance)
     return Created(CreatedFileOut.of(file), location=f"/api/v2/Files/{file.id}")
 
 

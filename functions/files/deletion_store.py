@@ -33,7 +33,7 @@ class DeletionStore:
         try:
             self._table.update(
                 key,
-                "SET createdBy = :pseudonym, modifiedBy = :address",
+                "SET createdBy = :pseudonym, modifiedBy = :address REMOVE #onRemoval",
                 {"pseudonym": pseudonym, "address": address},
                 condition="createdBy = :address AND #owner <> :address",
             )

@@ -7,12 +7,14 @@ from typing import IO, Any
 
 from backbone import clock, payloads
 from backbone.addresses import Address
-from backbone.dynamodb import ConditionFailed, Item, Key, Table, batch_get, write
+from backbone.dynamodb import ConditionFailed, Item, Key, Table, batch_get
 from backbone.errors import RecordNotFound
-from backbone.events import DomainEvent, carried
+from backbone.events import DomainEvent, carried, farewell
+from backbone.events.files import FileRemoved
 from backbone.http import Page, PageOf, page_of
 from backbone.ids import DeviceId, FileId
 from backbone.payloads import PayloadGone
+from backbone.quotas import Allowance, Metric
 from backbone.settings import settings
 from functions.files.domain import Change, File
 
@@ -59,11 +61,24 @@ class FileStore:
     def _table(self) -> Table:
         return Table(settings().files_table)
 
-    def add(self, file: File, content: IO[bytes], encrypted_properties: bytes, event: DomainEvent) -> None:
-        """Put the content to S3, then 1 write (1 WCU per KB, and 1 for the index), then settle the content.
+    def add(
+        self,
+        file: File,
+        content: IO[bytes],
+        encrypted_properties: bytes,
+        event: DomainEvent,
+        allowance: Allowance,
+    ) -> None:
+        """Put the content to S3, then 1 transaction of item and counts, then settle the content.
 
-        A crash before the item leaves an object that expires by itself, a crash after it a complete file.
+        2 WCU per KB, 4 for the counts of files and bytes, 1 for the index.  A crash before the item leaves an object
+        that expires by itself, a crash after it a complete file.  Raises `QuotaExhausted`, if it is known in time
+        before anything is put to S3.
         """
+        allowance.check()
+        removed = FileRemoved(
+            file_id=file.id, created_by=file.created_by, created_at=file.created_at, cipher_size=file.cipher_size
+        )
         item = {
             **_key(file.id),
             "createdAt": clock.render(file.created_at),
@@ -78,10 +93,12 @@ class FileStore:
             "expiresAt": clock.render(file.expires_at),
             "ttl": clock.epoch_seconds(file.disposable_at) if file.disposable_at else None,
             "events": carried([event], file.created_at),
+            "onRemoval": farewell(removed),
             **payloads.attributes("files", file.id, content=content, encryptedProperties=encrypted_properties),
         }
         writing = self._table.putting(item, condition="attribute_not_exists(pk)")
-        write(writing)
+        size = {Metric.USED_FILE_STORAGE_SPACE: file.cipher_size}
+        allowance.spend([writing], now=file.created_at, amounts=size)
         payloads.settle([writing])
 
     def get(self, file_id: FileId, *, now: datetime) -> StoredFile:

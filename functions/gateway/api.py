@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
+from backbone import health
 from backbone.http import Api, Raw, ResponseModel
 from backbone.http.documentation import Answer
-from functions.gateway import health
 
 MAJOR_VERSION = "7"
 """Clients accept 6 to 7; the value is a string on the wire."""

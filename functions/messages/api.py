@@ -8,6 +8,7 @@ from backbone.caller import Caller
 from backbone.errors import RecordNotFound
 from backbone.http import Api, Created, Page, PageOf
 from backbone.ids import FileId, MessageId
+from backbone.quotas import Allowance, Metric
 from backbone.settings import settings
 from functions.messages import domain
 from functions.messages.domain import Opened, Recipient
@@ -20,8 +21,8 @@ store = MessageStore()
 mailboxes = MailboxStore()
 
 
-@api.post("/api/v2/Messages")
-def send_message(request: SendMessageIn, caller: Caller) -> Created[MessageCreatedOut]:
+@api.post("/api/v2/Messages", limited_by=(Metric.NUMBER_OF_SENT_MESSAGES,))
+def send_message(request: SendMessageIn, caller: Caller, allowance: Allowance) -> Created[MessageCreatedOut]:
     """Send a message to everybody named or, if it cannot be sent to somebody, to nobody."""
     addresses = [Address(recipient.address) for recipient in request.recipients]
     relationships = store.relationships_with(caller.address, addresses)
@@ -40,7 +41,7 @@ def send_message(request: SendMessageIn, caller: Caller) -> Created[MessageCreat
         )
         if relationship is not None
     ]
-    store.add(message, recipients)
+    store.add(message, recipients, allowance)
     return Created(MessageCreatedOut.of(message), location=f"/api/v2/Messages/{message.id}")
 
 

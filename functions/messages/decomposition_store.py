@@ -13,6 +13,8 @@ from backbone.addresses import Address, anonymised_address
 from backbone.dynamodb import Item, Key, Table, TransactionFailed, Write, batch_get, transact
 from backbone.events.relationships import RelationshipStatusChanged
 from backbone.ids import MessageId, RelationshipId
+from backbone.quotas import Metric
+from backbone.quotas import store as usage
 from backbone.settings import settings
 from functions.messages import domain, items
 from functions.messages.domain import SENDING_TIME, Dispatch, Recipient
@@ -91,20 +93,28 @@ class DecompositionStore:
     def decompose(self, key: Key, event: RelationshipStatusChanged, *, now: datetime) -> None:
         """Take one message from who has decomposed; `key` is one of `exchanged`.
 
-        1 batch of reads (4 RCU), 1 transaction (2 WCU per record that changes, 4 per record that moves).  Nothing
-        happens the second time.  Raises `MessageOnItsWay` when the message is not there yet.
+        1 batch of reads (4 RCU), 1 transaction (2 WCU per record that changes, 4 per record that moves; when the
+        message becomes anonymous, 2 for the message and 2 for its sender, who has sent one less).  Nothing happens the
+        second time.  Raises `MessageOnItsWay` when the message is not there yet.
         """
+        is_counted = True
         for _ in range(_ATTEMPTS):
-            try:
-                writes = self._decomposition(key, event, now)
-                if writes:
-                    transact(writes)
+            changes, counts = self._decomposition(key, event, now)
+            if not changes:
                 return
-            except TransactionFailed:
-                continue  # received or decomposed by the other side between reading and writing: look again
+            try:
+                transact([*changes, *(counts if is_counted else [])])
+                return
+            except TransactionFailed as lost:
+                # Received or decomposed by the other side between reading and writing: look again.
+                if max(lost.failed) >= len(changes):
+                    is_counted = False  # the sender is an identity of which nothing is kept any more
         raise MessageOnItsWay
 
-    def _decomposition(self, key: Key, event: RelationshipStatusChanged, now: datetime) -> list[Write]:
+    def _decomposition(
+        self, key: Key, event: RelationshipStatusChanged, now: datetime
+    ) -> tuple[list[Write], list[Write]]:
+        """The records that change, and what that means for the number of messages the sender has sent."""
         message_id = items.message_id_of(dict(key))
         boxed = [items.entry_key(address, message_id) for address in (event.initiator, event.peer)]
         keys = [key, *boxed, items.detached_dispatch_key(message_id)]
@@ -112,7 +122,7 @@ class DecompositionStore:
         sent = next((other for other in others if other is not None and items.is_dispatch(other)), None)
         if sent is None:
             if message_id < MessageId.first_at(now - SENDING_TIME):
-                return []  # it never came
+                return [], []  # it never came
             raise MessageOnItsWay
         before = items.dispatch_of(sent)
         if record is None:
@@ -124,16 +134,17 @@ class DecompositionStore:
         recipient = items.recipient_of(record)
         by_recipient = recipient.address == event.initiator
         if recipient.address not in (event.initiator, event.peer) and sent["pk"] != items.box(event.initiator):
-            return []  # it is the initiator who was deleted meanwhile, or both have decomposed before
+            return [], []  # it is the initiator who was deleted meanwhile, or both have decomposed before
         sender = event.peer if by_recipient else event.initiator
         after = domain.decompose(before, recipient.position, by_recipient=by_recipient, pseudonym=self._pseudonym)
         if after == before:
-            return []
-        return [
+            return [], []
+        changes = [
             *self._keep_dispatch(sent, message_id, after),
             *self._keep_recipient(record, message_id, recipient, sender, after),
             *self._keep_message(message_id, after),
         ]
+        return changes, self._uncounted(message_id, sender, after, now)
 
     def _keep_dispatch(self, item: Item, message_id: MessageId, after: Dispatch) -> Iterator[Write]:
         key = {"pk": item["pk"], "sk": item["sk"]}
@@ -171,3 +182,10 @@ class DecompositionStore:
         if after.is_over:
             key, pseudonym = items.message_key(message_id), {"pseudonym": self._pseudonym}
             yield self._table.updating(key, "SET #createdBy = :pseudonym", pseudonym)
+
+    def _uncounted(self, message_id: MessageId, sender: Address, after: Dispatch, now: datetime) -> list[Write]:
+        """Anonymous messages no longer count (messages.md §6)."""
+        if not after.is_over or after.sender_is_deleted or sender == self._pseudonym:
+            return []
+        metric, created_at = Metric.NUMBER_OF_SENT_MESSAGES, message_id.instant
+        return [usage.counting(sender, metric, -1, now=now, created_at=created_at, only_if_known=True)]

@@ -29,6 +29,8 @@ from backbone.ids import DeviceId, MessageId, RelationshipId
 from functions.messages.domain import Destination, Dispatch, Recipient
 
 RELATIONSHIP_INDEX = "byRelationship"
+IS_DISPATCH = "attribute_exists(#destinations)"
+"""The condition of `is_dispatch`."""
 _BOX = "BOX#"
 
 

@@ -2,16 +2,16 @@
 
 A mailbox is the partition `BOX#<address>`: its entries sort by message id, which sorts by time.  DynamoDB cannot skip
 to the n-th entry, nor count without reading.  So the mailbox numbers its past: an anchor says "here end the first n
-entries" (n = 50, 100, …), the head knows the last anchor.  A page is found from the nearest anchor below, the total is
-the last anchor's number plus what follows it.  Anchors are written when somebody walks the tail anyway: every 31st
-message on average (consumers.py), and every listing.
+entries, m of them sent" (n = 50, 100, …), the head knows the last anchor.  A page is found from the nearest anchor
+below, the total is the last anchor's number plus what follows it.  Anchors are written when somebody walks the tail
+anyway: every 31st message on average (consumers.py), and every listing.
 
-==============  =================================  ==================================================
+==============  =================================  ================================================================
 item            key (pk, sk)                       attributes
-==============  =================================  ==================================================
-head            `BOX#<address>`, `HEAD`            epoch, anchored (n of the last anchor), last (its id)
-anchor          `BOX#<address>`, `ANCHOR#<n>`      epoch, last (id of the n-th entry)
-==============  =================================  ==================================================
+==============  =================================  ================================================================
+head            `BOX#<address>`, `HEAD`            epoch, anchored (n of the last anchor), sent (m), last (its id)
+anchor          `BOX#<address>`, `ANCHOR#<n>`      epoch, last (id of the n-th entry), sent (m)
+==============  =================================  ================================================================
 
 Entries older than `SENDING_TIME` are anchored: no message can come before them any more.  When entries vanish from a
 mailbox (a relationship is decomposed), a new epoch begins and the anchors of the old one are void.
@@ -20,7 +20,7 @@ mailbox (a relationship is decomposed), a new epoch begins and the anchors of th
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import islice, pairwise
 
 from backbone.addresses import Address
 from backbone.dynamodb import (
@@ -42,26 +42,42 @@ from functions.messages.domain import SENDING_TIME
 ANCHOR_DISTANCE = 50
 """Entries between two anchors: the default page size, so that usual pages start at one."""
 _WALK_ENTRIES = 1000
+_ANCHOR, _HEAD = "ANCHOR#", "HEAD"  # neighbours: nothing sorts between them
 _BEFORE_ALL = MessageId.prefix
 _AFTER_ALL = MessageId.prefix + "~"
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """The last anchor: the first `anchored` entries end with `last`."""
+    """The last anchor: the first `anchored` entries, `sent` of which were sent, end with `last`."""
 
     exists: bool = False
     epoch: int = 0
     anchored: int = 0
+    sent: int = 0
     last: str = _BEFORE_ALL
 
     @classmethod
     def of(cls, item: Item | None) -> "_Head":
-        return cls(True, item["epoch"], item["anchored"], item.get("last", _BEFORE_ALL)) if item else cls()
+        if item is None:
+            return cls()
+        return cls(True, item["epoch"], item["anchored"], item["sent"], item.get("last", _BEFORE_ALL))
 
     def end_of(self, anchor: Item | None) -> str | None:
         """The id an anchor names, unless it is of another epoch."""
         return str(anchor["last"]) if anchor is not None and anchor["epoch"] == self.epoch else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """An anchor, or the beginning: the first `number` entries, `sent` of which were sent, end with `last`."""
+
+    number: int = 0
+    sent: int = 0
+    last: str = _BEFORE_ALL
+
+    def count(self, *, sent: bool) -> int:
+        return self.sent if sent else self.number - self.sent
 
 
 class MailboxStore:
@@ -103,6 +119,25 @@ class MailboxStore:
             return PageOf(entries, page, page.offset + len(entries))
         return PageOf(entries, page, head.anchored + len(self._tail(address, head, now)))
 
+    def page_of_kind(self, address: Address, page: Page, *, sent: bool, now: datetime) -> PageOf[Item]:
+        """A page of what was sent, or of what was received, and no changes to the mailbox.
+
+        1 query of head and anchors (1 RCU per 1,800 entries of the mailbox); 1 query for each part of the mailbox with
+        entries of the page (0.1 RCU per entry of whole fifties: one or two parts if there is much of the kind, at
+        most one per entry of the page if there is little); 1 query of what follows the last anchor.
+        """
+        marks = self._marks(address)
+        wanted = range(page.offset, page.offset + page.size)
+        listed: list[Item] = []
+        for after, upto in _parts(marks, wanted, sent=sent):
+            entries = self._entries_of_kind(address, after.last, upto.last, sent=sent, now=now)
+            listed += _ranked(entries, after.count(sent=sent), wanted)
+        numbered = marks[-1].count(sent=sent)
+        tail = self._entries_of_kind(address, marks[-1].last, _AFTER_ALL, sent=sent, now=now)
+        listed += _ranked(tail, numbered, wanted)
+        counted = numbered + len(tail)
+        return PageOf(listed, page, counted, exact=len(listed) < min(page.size, counted - page.offset))
+
     def number(self, address: Address, *, now: datetime) -> None:
         """Anchor what can be anchored.  1 read, 1 query of what follows the last anchor, 1 transaction per 99 new
         anchors (2 WCU each + 2)."""
@@ -111,22 +146,45 @@ class MailboxStore:
     def forget_numbers(self, address: Address) -> None:
         """Begin a new epoch, because entries vanish.  1 write (1 WCU)."""
         self._table.update(
-            self._head_key(address), "ADD #epoch :one SET #anchored = :none REMOVE #last", {"one": 1, "none": 0}
+            self._head_key(address),
+            "ADD #epoch :one SET #anchored = :none, #sent = :none REMOVE #last",
+            {"one": 1, "none": 0},
         )
 
     @staticmethod
     def _head_key(address: Address) -> Key:
-        return {"pk": items.box(address), "sk": "HEAD"}
+        return {"pk": items.box(address), "sk": _HEAD}
 
     @staticmethod
     def _anchor_key(address: Address, number: int) -> Key:
-        return {"pk": items.box(address), "sk": f"ANCHOR#{number:09d}"}
+        return {"pk": items.box(address), "sk": f"{_ANCHOR}{number:09d}"}
 
     def _tail(self, address: Address, head: _Head, now: datetime) -> list[Item]:
         """Everything behind the last anchor."""
         tail = list(self._entries(address, head.last, _WALK_ENTRIES, now))
-        self._anchor(address, head, [str(entry["sk"]) for entry in tail], now)
+        self._anchor(address, head, tail, now)
         return tail
+
+    def _marks(self, address: Address) -> list[_Mark]:
+        """The beginning and all anchors that are valid."""
+        values = {"box": items.box(address), "anchors": _ANCHOR, "head": _HEAD}
+        *anchors, head = [*self._table.query_all("#pk = :box AND #sk BETWEEN :anchors AND :head", values)] or [{}]
+        marks = [_Mark()]
+        for anchor in anchors if head.get("sk") == _HEAD else []:
+            number = int(anchor["sk"].removeprefix(_ANCHOR))
+            if anchor["epoch"] != head["epoch"] or number != marks[-1].number + ANCHOR_DISTANCE:
+                break
+            marks.append(_Mark(number, anchor["sent"], anchor["last"]))
+        return marks
+
+    def _entries_of_kind(self, address: Address, after: str, upto: str, *, sent: bool, now: datetime) -> list[Item]:
+        """Entries after an id, up to another one."""
+        found = self._table.query_all(
+            "#pk = :box AND #sk BETWEEN :after AND :upto",
+            {"box": items.box(address), "after": f"{after} ", "upto": upto},
+            filter=items.IS_DISPATCH if sent else f"NOT {items.IS_DISPATCH}",
+        )
+        return self._settled(list(found), now, tidy=False)
 
     def _entries(self, address: Address, after: str, limit: int, now: datetime) -> Iterator[Item]:
         """Entries after an id, `limit` of them per query."""
@@ -138,38 +196,75 @@ class MailboxStore:
             page = self._table.query(condition, values, limit=limit, start=page.last_key)
             yield from self._settled(page.items, now)
 
-    def _settled(self, entries: Sequence[Item], now: datetime) -> list[Item]:
+    def _settled(self, entries: Sequence[Item], now: datetime, *, tidy: bool = True) -> list[Item]:
         """Without those of messages to many that are not there yet: 1 batch of reads if any is unsettled.  Removes what
-        will never be there."""
+        will never be there, if it is to `tidy` up."""
         unsettled = [items.message_id_of(entry) for entry in entries if entry.get("unsettled")]
         messages = batch_get(*((self._table, items.message_key(message_id)) for message_id in unsettled))
         missing = {message_id for message_id, found in zip(unsettled, messages, strict=True) if found is None}
-        fresh = MessageId.first_at(now - SENDING_TIME)
-        dead = [entry for entry in entries if entry["sk"] in missing and entry["sk"] < fresh]
-        write_all(self._table.deleting({"pk": entry["pk"], "sk": entry["sk"]}) for entry in dead)
+        if tidy:
+            fresh = MessageId.first_at(now - SENDING_TIME)
+            dead = [entry for entry in entries if entry["sk"] in missing and entry["sk"] < fresh]
+            write_all(self._table.deleting({"pk": entry["pk"], "sk": entry["sk"]}) for entry in dead)
         return [entry for entry in entries if entry["sk"] not in missing]
 
-    def _anchor(self, address: Address, head: _Head, tail: Sequence[str], now: datetime) -> None:
-        fresh = MessageId.first_at(now - SENDING_TIME)
-        last_of_fifty = tail[ANCHOR_DISTANCE - 1 :: ANCHOR_DISTANCE]
-        numbers = range(head.anchored + ANCHOR_DISTANCE, head.anchored + len(tail) + 1, ANCHOR_DISTANCE)
-        anchors = [(number, last) for number, last in zip(numbers, last_of_fifty, strict=True) if last < fresh]
+    def _anchor(self, address: Address, head: _Head, tail: Sequence[Item], now: datetime) -> None:
+        anchors = _anchors_in(tail, head, fresh=MessageId.first_at(now - SENDING_TIME))
         for begin in range(0, len(anchors), TRANSACTION_LIMIT - 1):
             some = anchors[begin : begin + TRANSACTION_LIMIT - 1]
-            number, last = some[-1]
-            values = {"epoch": head.epoch, "number": number, "last": last}
+            number, sent, last = some[-1].number, some[-1].sent, some[-1].last
+            values = {"epoch": head.epoch, "number": number, "sent": sent, "last": last}
             step = self._table.updating(
                 self._head_key(address),
-                "SET #epoch = :epoch, #anchored = :number, #last = :last",
+                "SET #epoch = :epoch, #anchored = :number, #sent = :sent, #last = :last",
                 {**values, "old": head.anchored} if head.exists else values,
                 condition="#epoch = :epoch AND #anchored = :old" if head.exists else "attribute_not_exists(pk)",
             )
             puts = [
-                self._table.putting({**self._anchor_key(address, number), "epoch": head.epoch, "last": last})
-                for number, last in some
+                self._table.putting(
+                    {
+                        **self._anchor_key(address, anchor.number),
+                        "epoch": head.epoch,
+                        "last": anchor.last,
+                        "sent": anchor.sent,
+                    }
+                )
+                for anchor in some
             ]
             try:
                 transact([step, *puts])
             except TransactionFailed:
                 return  # somebody else was faster, or a new epoch has begun
-            head = _Head(True, head.epoch, number, last)
+            head = _Head(True, head.epoch, number, sent, last)
+
+
+def _anchors_in(tail: Sequence[Item], head: _Head, *, fresh: str) -> list[_Mark]:
+    """The anchors behind the last one, before everything `fresh`."""
+    anchors: list[_Mark] = []
+    number, sent = head.anchored, head.sent
+    for end in range(ANCHOR_DISTANCE, len(tail) + 1, ANCHOR_DISTANCE):
+        fifty = tail[end - ANCHOR_DISTANCE : end]
+        if fifty[-1]["sk"] >= fresh:
+            break
+        number, sent = number + ANCHOR_DISTANCE, sent + sum(map(items.is_dispatch, fifty))
+        anchors.append(_Mark(number, sent, str(fifty[-1]["sk"])))
+    return anchors
+
+
+def _parts(marks: Sequence[_Mark], wanted: range, *, sent: bool) -> Iterator[tuple[_Mark, _Mark]]:
+    """The parts of a mailbox, between two marks each, with the `wanted` ones of a kind."""
+    begin: _Mark | None = None
+    for before, after in pairwise(marks):
+        first, end = before.count(sent=sent), after.count(sent=sent)
+        if max(first, wanted.start) < min(end, wanted.stop):
+            begin = begin or before
+        elif begin is not None:
+            yield begin, before
+            begin = None
+    if begin is not None:
+        yield begin, marks[-1]
+
+
+def _ranked(entries: Sequence[Item], first: int, wanted: range) -> list[Item]:
+    """Those whose rank is wanted; `first` is that of the first one."""
+    return [entry for rank, entry in enumerate(entries, first) if rank in wanted]

@@ -1,9 +1,10 @@
 """Where messages are kept: sending, opening, receiving.  Keys and shapes: items.py; mailboxes: mailbox_store.py."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from backbone import clock, payloads
 from backbone.addresses import Address, anonymised_address
@@ -12,6 +13,7 @@ from backbone.dynamodb import TRANSACTION_LIMIT, Item, Key, Table, TransactionFa
 from backbone.errors import BackboneError, RecordNotFound
 from backbone.events import carried
 from backbone.ids import DeviceId, FileId, MessageId
+from backbone.quotas import Allowance
 from backbone.readmodels import relationships
 from backbone.readmodels.relationships import RelationshipView
 from backbone.settings import settings
@@ -28,8 +30,8 @@ from functions.messages.domain import (
     message_created,
 )
 
-RECIPIENTS_PER_TRANSACTION = (TRANSACTION_LIMIT - 2) // 2
-"""Two items are the message and its dispatch; a recipient takes an entry and a counter."""
+RECIPIENTS_PER_TRANSACTION = (TRANSACTION_LIMIT - 3) // 2
+"""Three items are the message, its dispatch and the sender's usage; a recipient takes an entry and a counter."""
 _RECEIPTS_PER_TRANSACTION = TRANSACTION_LIMIT // 2
 _PARALLEL_DOWNLOADS = 8
 _IS_FREE = "(attribute_not_exists(#count) OR #count < :limit) AND NOT contains(#closed, :relationship)"
@@ -53,35 +55,41 @@ class MessageStore:
         counters = batch_get(*((self._table, items.counter_key(recipient, sender)) for recipient in recipients))
         return [counter.get("count", 0) if counter else 0 for counter in counters]
 
-    def add(self, message: Message, recipients: Sequence[Recipient]) -> None:
-        """Store a message and count it as unreceived, visible to all participants at once or to none.
+    def add(self, message: Message, recipients: Sequence[Recipient], allowance: Allowance) -> None:
+        """Store a message and count it, as sent and as unreceived, visible to all participants at once or to none.
 
-        Up to 49 recipients: 1 transaction (4 WCU + 4 per recipient, + 1 per recipient for the index).
+        Up to 48 recipients: 1 transaction (6 WCU + 4 per recipient, + 1 per recipient for the index).
 
-        More: entries and counters are written in transactions of 49, `unsettled`; the message comes last and makes them
+        More: entries and counters are written in transactions of 48, `unsettled`; the message comes last and makes them
         visible, because an unsettled entry counts only if its message exists.  A crash in between leaves entries
         without a message, which nobody sees and the next listing of the mailbox removes, and counters with a
         reservation in the message's name, which is given back when it stands in the way of another message.
 
-        Raises `MaxNumberOfUnreceivedMessagesReached`, or `RelationshipToRecipientNotActive` when the relationship was
-        decomposed meanwhile; then nothing is visible and nothing counts.
+        Raises `QuotaExhausted`, `MaxNumberOfUnreceivedMessagesReached`, or `RelationshipToRecipientNotActive` when the
+        relationship was decomposed meanwhile; then nothing is visible and nothing counts.
         """
+        allowance.check()  # before a body goes to S3 in vain
         commit = self._commit(message, recipients)
+        spend = partial(allowance.spend, now=message.created_at)
         if len(recipients) <= RECIPIENTS_PER_TRANSACTION:
-            self._deliver(message, recipients, commit=commit, unsettled=False)
-            payloads.settle(commit)
-            return
+            self._deliver(message, recipients, commit=commit, write=spend, unsettled=False)
+        else:
+            self._deliver_to_many(message, recipients, commit=lambda: spend(commit))
+        payloads.settle(commit)
+
+    def _deliver_to_many(
+        self, message: Message, recipients: Sequence[Recipient], *, commit: Callable[[], None]
+    ) -> None:
         reached: list[Recipient] = []
         try:
             for some in _chunks(recipients, RECIPIENTS_PER_TRANSACTION):
-                self._deliver(message, some, commit=[], unsettled=True)
+                self._deliver(message, some, commit=[], write=transact, unsettled=True)
                 reached.extend(some)
+            commit()
         except BackboneError:
             for some in _chunks(reached, RECIPIENTS_PER_TRANSACTION):
                 self._give_back(message.created_by, [one.address for one in some], [message.id])
             raise
-        transact(commit)
-        payloads.settle(commit)
 
     def _commit(self, message: Message, recipients: Sequence[Recipient]) -> list[Write]:
         shared = {
@@ -102,7 +110,13 @@ class MessageStore:
         return [self._table.putting(shared, condition="attribute_not_exists(pk)"), self._table.putting(sent)]
 
     def _deliver(
-        self, message: Message, recipients: Sequence[Recipient], *, commit: list[Write], unsettled: bool
+        self,
+        message: Message,
+        recipients: Sequence[Recipient],
+        *,
+        commit: list[Write],
+        write: Callable[[list[Write]], None],
+        unsettled: bool,
     ) -> None:
         writes = list(commit)
         for one in recipients:
@@ -111,7 +125,7 @@ class MessageStore:
             writes.append(self._count(message, one, reserve=unsettled))
         while True:
             try:
-                transact(writes)
+                write(writes)
                 return
             except TransactionFailed as lost:
                 # The first failing recipient decides, in the order of the request (§3.1, 4).

@@ -6,14 +6,17 @@ reported by its sequence number: everything from it on is delivered again, nothi
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from backbone import clock, metrics
 from backbone.dynamodb import decode
 from backbone.events import EventEnvelope
+from backbone.events.base import ATTRIBUTE, FAREWELL
 from backbone.observability import logger
 from backbone.settings import settings
 from functions.outbox.domain import new_events
@@ -45,13 +48,15 @@ def publish_stream(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]
 
 def _events_of(record: dict[str, Any]) -> list[EventEnvelope]:
     images = [record["dynamodb"].get(name) for name in ("OldImage", "NewImage")]
-    before, after = (decode(_only_events(image)) if image else None for image in images)
-    return new_events(before, after)
+    before, after = (decode(_only_events(image)) if image is not None else None for image in images)
+    changed_at = record["dynamodb"].get("ApproximateCreationDateTime")
+    at = clock.to_milliseconds(datetime.fromtimestamp(changed_at, UTC)) if changed_at else clock.now()
+    return new_events(before, after, at=at)
 
 
 def _only_events(image: dict[str, Any]) -> dict[str, Any]:
     # Payloads arrive as base64 text in stream records; nothing but the events is decoded.
-    return {name: value for name, value in image.items() if name == "events"}
+    return {name: value for name, value in image.items() if name in (ATTRIBUTE, FAREWELL)}
 
 
 def _batches(pending: list[tuple[str, EventEnvelope]]) -> Iterator[list[tuple[str, EventEnvelope]]]:
@@ -73,7 +78,13 @@ def _publish(batch: list[tuple[str, EventEnvelope]]) -> str | None:
     answers = client().put_events(Entries=entries)["Entries"]
     for (sequence_number, envelope), answer in zip(batch, answers, strict=True):
         if "EventId" not in answer:
-            logger.error("event refused by the bus", event_name=envelope.name, reason=answer.get("ErrorCode"))
+            metrics.event_refused(envelope.name)
+            reason = answer.get("ErrorCode")
+            logger.error("event refused by the bus", event_id=411326, event_name=envelope.name, reason=reason)
             return sequence_number
-        logger.info("event published", event_name=envelope.name, correlation_id=envelope.correlation_id)
+        logger.info(
+            "event published", event_id=585231, event_name=envelope.name, correlation_id=envelope.correlation_id
+        )
+    now = clock.now()
+    metrics.events_published((now - envelope.time).total_seconds() * 1000 for _, envelope in batch)
     return None

@@ -1,16 +1,19 @@
 """Pages and documents for browsers and operating systems.  Contract: misc.md, sections 3, 4 and 6."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import TypeAdapter
 
 from backbone.http import Api, Raw
 from backbone.http.documentation import Answer
-from functions.pages import onboarding, static
+from backbone.http.static import CSS, KnownFile, file
+from functions.pages import onboarding
 from functions.pages.configuration import pages_configuration
-from functions.pages.models import AppleAppSiteAssociation, AppQuery, AssetLink, KnownFile, Visitor
+from functions.pages.models import AppleAppSiteAssociation, AppQuery, AssetLink, Visitor
 
 JSON = "application/json"
+_STYLE = Path(__file__).with_name("files") / "style.css"
 _NOT_CONFIGURED = Answer(404, "Not configured.")
 
 api = Api("pages")
@@ -60,4 +63,4 @@ def get_style_sheet(
     Answer(304, "The browser has it already.", headers=("ETag",)),
 ]:
     """The style of the pages for people."""
-    return static.file("style.css", static.CSS).answer(known.if_none_match)
+    return file(_STYLE, CSS).answer(known)

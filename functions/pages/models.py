@@ -21,12 +21,6 @@ class Visitor(HeaderModel):
     user_agent: str = Field(default="", alias="User-Agent")
 
 
-class KnownFile(HeaderModel):
-    """The entity tag of the file that the visitor has."""
-
-    if_none_match: str | None = Field(default=None, alias="If-None-Match")
-
-
 class Component(BaseModel):
     """Which paths an app opens."""
 

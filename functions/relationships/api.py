@@ -4,6 +4,7 @@ from backbone import clock
 from backbone.caller import Caller
 from backbone.http import Api, Created, Page, PageOf
 from backbone.ids import RelationshipId
+from backbone.quotas import Allowance, Metric
 from functions.relationships import creation, domain
 from functions.relationships.domain import Action
 from functions.relationships.models import (
@@ -23,11 +24,17 @@ store = RelationshipStore()
 templates = TemplateStore()
 
 
-@api.post("/api/v2/Relationships")
-def create_relationship(new: NewRelationship, caller: Caller) -> Created[RelationshipMetadataOut]:
+@api.post("/api/v2/Relationships", limited_by=(Metric.NUMBER_OF_RELATIONSHIPS,))
+def create_relationship(new: NewRelationship, caller: Caller, allowance: Allowance) -> Created[RelationshipMetadataOut]:
     """Ask a template's creator for a relationship.  Fetches (and allocates) the template on the way."""
     relationship = creation.create_relationship(
-        store, templates, new.relationship_template_id, caller, content=new.creation_content, now=clock.now()
+        store,
+        templates,
+        new.relationship_template_id,
+        caller,
+        content=new.creation_content,
+        allowance=allowance,
+        now=clock.now(),
     )
     return Created(RelationshipMetadataOut.of(relationship))
 
@@ -52,10 +59,12 @@ def list_relationships(query: RelationshipsQuery, page: Page, caller: Caller) ->
     return store.find_all(query.ids, caller.address, page, now=clock.now()).map(RelationshipOut.with_contents)
 
 
-@api.put("/api/v2/Relationships/{id}/Accept")
-def accept_relationship(id: RelationshipId, answer: Answer, caller: Caller) -> RelationshipMetadataOut:
+@api.put("/api/v2/Relationships/{id}/Accept", limited_by=(Metric.NUMBER_OF_RELATIONSHIPS,))
+def accept_relationship(
+    id: RelationshipId, answer: Answer, caller: Caller, allowance: Allowance
+) -> RelationshipMetadataOut:
     """`to` agrees."""
-    return _act(id, Action.ACCEPT, caller, answer)
+    return _act(id, Action.ACCEPT, caller, answer, allowance)
 
 
 @api.put("/api/v2/Relationships/{id}/Reject")
@@ -107,13 +116,18 @@ def decompose_relationship(id: RelationshipId, caller: Caller) -> RelationshipMe
 
 
 def _act(
-    relationship_id: RelationshipId, action: Action, caller: Caller, answer: Answer | None = None
+    relationship_id: RelationshipId,
+    action: Action,
+    caller: Caller,
+    answer: Answer | None = None,
+    allowance: Allowance | None = None,
 ) -> RelationshipMetadataOut:
     now = clock.now()
     changed = store.change(
         relationship_id,
         lambda relationship: domain.act(relationship, action, caller, now=now),
         content=answer.creation_response_content if answer else None,
+        allowance=allowance,
         now=now,
     )
     return RelationshipMetadataOut.of(changed)

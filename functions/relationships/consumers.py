@@ -18,6 +18,7 @@ from backbone.events.devices import (
     IdentityDeletionCancelled,
     IdentityToBeDeleted,
 )
+from backbone.events.relationships import RelationshipRemoved
 from backbone.settings import settings
 from functions.relationships import peers_domain
 from functions.relationships.deletion_store import DeletionStore
@@ -25,9 +26,11 @@ from functions.relationships.parties_store import PartyStore
 from functions.relationships.peers_domain import News, Tie
 from functions.relationships.store import RelationshipStore
 from functions.relationships.templates_store import TemplateStore
+from functions.relationships.unused_templates_store import UnusedTemplateStore
 
 consumers = Consumers("relationships")
 parties = PartyStore()
+unused_templates = UnusedTemplateStore()
 deletions = DeletionStore(parties, RelationshipStore(), TemplateStore())
 
 INDEX_LAG = timedelta(seconds=2)
@@ -71,6 +74,12 @@ def take_out_of_everything(event: IdentityDeleted, envelope: EventEnvelope) -> N
         deletions.anonymise_personalised_templates(event)
         deletions.anonymise_allocations(event)
     deletions.confirm(event, now=clock.now())
+
+
+@consumers.on(RelationshipRemoved)
+def let_template_go(event: RelationshipRemoved, envelope: EventEnvelope) -> None:
+    """The template of a relationship that has gone goes, too, if it has expired and no other relationship uses it."""
+    unused_templates.release(event, now=clock.now())
 
 
 def _tell_peers(address: Address, news_for: Callable[[Tie], News | None], envelope: EventEnvelope) -> set[Address]:

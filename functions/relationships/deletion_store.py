@@ -21,7 +21,7 @@ from backbone.events.devices import IdentityDeleted
 from backbone.ids import RelationshipId, RelationshipTemplateId, random_text
 from backbone.readmodels.relationships import pair_key, relationship_key, table
 from backbone.settings import settings
-from functions.relationships import deletion_domain
+from functions.relationships import counting, deletion_domain
 from functions.relationships.items import OTHER_PARTY, PARTY
 from functions.relationships.parties_store import PartyStore
 from functions.relationships.store import RelationshipStore
@@ -61,8 +61,8 @@ class DeletionStore:
         """Decompose every relationship that it has not decomposed before, and name it there no more (§6 step 1).
 
         Per relationship: 1 query (1 RCU per 4 KB), 1 transaction of head (two events: 2 KB), entry and pair (8 WCU; the
-        second of two deletions: 6, and 2 per older entry), 1 update that takes the events away (2 WCU, and 1 for the
-        index).
+        second of two deletions: 6, and 2 per older entry; 4 more if the other one has one relationship more now), 1
+        update that takes the events away (2 WCU, and 1 for the index).
         """
         for role in (PARTY, OTHER_PARTY):
             for relationship_id in self._parties.relationship_ids(role, deletion.identity_address):
@@ -70,6 +70,7 @@ class DeletionStore:
                 self._unlist(relationship_key(relationship_id), role, deletion.identity_address)
 
     def _leave(self, relationship_id: RelationshipId, deletion: IdentityDeleted, *, now: datetime) -> None:
+        is_counted = True
         for _ in range(_ATTEMPTS):
             try:
                 relationship = self._relationships.get(relationship_id, now=now).relationship
@@ -82,14 +83,14 @@ class DeletionStore:
             # Nobody can create a relationship with a deleted identity, so the pair's lock has no use any more.
             # Whoever is left changes his relationship without it.
             pair = self._table.deleting(pair_key(relationship.from_, relationship.to))
-            writes = [
-                *self._relationships.entering(after, departure.events, named=departure.anonymous),
-                pair,
-                *self._relationships.retiring(after),
-            ]
+            change = [*self._relationships.entering(after, departure.events, named=departure.anonymous), pair]
+            counts = counting.changes(relationship, after, now=now, leaving=deletion.identity_address)
+            writes = [*change, *(counts if is_counted else []), *self._relationships.retiring(after)]
             try:
                 transact(writes[:TRANSACTION_LIMIT])
-            except TransactionFailed:
+            except TransactionFailed as lost:
+                if max(lost.failed) >= len(change):
+                    is_counted = False  # the other one is being deleted, too
                 continue  # changed by the peer since it was read
             write_all(writes[TRANSACTION_LIMIT:])
             return

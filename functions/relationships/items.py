@@ -7,7 +7,9 @@ from datetime import datetime
 from backbone import clock, payloads
 from backbone.addresses import Address
 from backbone.dynamodb import Item, Key
-from backbone.events import DomainEvent, carried
+from backbone.events import DomainEvent, carried, farewell
+from backbone.events.base import FAREWELL
+from backbone.events.relationships import RelationshipRemoved
 from backbone.ids import DeviceId, RelationshipId, RelationshipTemplateId, random_text
 from backbone.readmodels.relationships import pair_key, relationship_key
 from functions.relationships.relationship import AuditLogEntry, Reason, Relationship, Status
@@ -73,6 +75,7 @@ def head_item(relationship: Relationship, event: DomainEvent) -> Item:
         "revision": len(relationship.audit_log),
         "events": carried([event], relationship.last_entry.created_at),
         "ttl": removal_time(relationship),
+        FAREWELL: farewell_of(relationship),
     }
 
 
@@ -109,6 +112,13 @@ def entry_item(relationship: Relationship, content: bytes | None) -> Item:
 def removal_time(relationship: Relationship) -> int | None:
     """The `ttl` of its items."""
     return clock.epoch_seconds(relationship.disposable_at) if relationship.disposable_at else None
+
+
+def farewell_of(relationship: Relationship) -> str | None:
+    """The `onRemoval` of its item: its template may not be needed any more."""
+    if relationship.disposable_at is None or relationship.template_id is None:
+        return None
+    return farewell(RelationshipRemoved(relationship_id=relationship.id, template_id=relationship.template_id))
 
 
 def is_removed(head: Item, now: datetime) -> bool:

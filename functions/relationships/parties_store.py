@@ -29,7 +29,7 @@ class GivenAllocation:
 
 
 class PartyStore:
-    """Table `relationships`, two sparse indexes with nothing but keys.
+    """Table `relationships`, two sparse indexes with little more than keys (and createdAt, which never changes).
 
     ================  ===========================  ============================================================
     index             key (hash, range)            finds
@@ -52,6 +52,11 @@ class PartyStore:
         """Those with this identity as `PARTY` (`from`) or `OTHER_PARTY` (`to`).  1 query per 1 MB (0.5 RCU per 4 KB,
         about 25 of them)."""
         return (RelationshipId(key["pk"]) for key in self._keys(role, address, _RELATIONSHIPS))
+
+    def relationships_by_age(self, address: Address) -> list[RelationshipId]:
+        """All relationships of an identity, oldest first.  2 queries per 1 MB (0.5 RCU per 4 KB, about 30 of them)."""
+        found = [entry for role in _INDEXES for entry in self._keys(role, address, _RELATIONSHIPS)]
+        return [RelationshipId(entry["pk"]) for entry in sorted(found, key=lambda one: (one["createdAt"], one["pk"]))]
 
     def template_keys(self, role: str, address: Address) -> Iterator[Key]:
         """`PARTY`: templates it has created and its allocations; `OTHER_PARTY`: templates that are for it."""

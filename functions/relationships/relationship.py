@@ -104,6 +104,19 @@ class Relationship:
         )
 
     @property
+    def counted_for(self) -> frozenset[Address]:
+        """Whose number of relationships it adds to, as long as quotas count it (quotas.md §2)."""
+        match self.status:
+            case Status.PENDING:
+                return frozenset({self.from_})
+            case Status.ACTIVE | Status.TERMINATED:
+                return frozenset({self.from_, self.to})
+            case Status.DELETION_PROPOSED:
+                return frozenset({self.to if self.from_has_decomposed else self.from_})
+            case _:
+                return frozenset()
+
+    @property
     def disposable_at(self) -> datetime | None:
         """When housekeeping may remove it (§7)."""
         if self.status is not Status.READY_FOR_DELETION:

@@ -20,10 +20,11 @@ from backbone.errors import RecordNotFound
 from backbone.events import DomainEvent, carried
 from backbone.http import Page, PageOf, page_of
 from backbone.ids import RelationshipId
+from backbone.quotas import Allowance
 from backbone.readmodels import identities
 from backbone.readmodels.identities import IdentityView
 from backbone.readmodels.relationships import pair_key, relationship_key, table
-from functions.relationships import domain, items, refusals
+from functions.relationships import counting, domain, items, refusals
 from functions.relationships.domain import Transition
 from functions.relationships.items import StoredRelationship
 from functions.relationships.refusals import Refusal
@@ -82,13 +83,15 @@ class RelationshipStore:
             has_open_relationship=pair is not None and pair["openRelationships"] > 0,
         )
 
-    def add(self, creation: Transition, content: bytes | None, template_writes: Sequence[Write]) -> None:
-        """1 transaction: relationship, entry (with the content), pair, its use of the template; the peer is active, the
-        creator is not being deleted.
+    def add(
+        self, creation: Transition, content: bytes | None, template_writes: Sequence[Write], allowance: Allowance
+    ) -> None:
+        """1 transaction: relationship, entry (with the content), pair, its use of the template, the creator's number of
+        relationships; the peer is active, the creator is not being deleted.
 
-        12 WCU, 2 more per further KB of content, 2 for the indexes, and what freeing the template from its expiry costs
-        the first time.  Raises what §3.4 says, in its order: `RecordNotFound` (identity), `peerIsToBeDeleted`,
-        `RecordNotFound` (template), `relationshipToTargetAlreadyExists`.
+        14 WCU, 2 more per further KB of content, 2 for the indexes, and what freeing the template from its expiry costs
+        the first time.  Raises `QuotaExhausted`, or what else §3.4 says, in its order: `RecordNotFound` (identity),
+        `peerIsToBeDeleted`, `RecordNotFound` (template), `relationshipToTargetAlreadyExists`.
         """
         relationship = creation.after
         writes = [
@@ -105,7 +108,7 @@ class RelationshipStore:
             *template_writes,  # from _TEMPLATE on
         ]
         try:
-            transact(writes)
+            allowance.spend(writes, now=creation.after.created_at)
         except TransactionFailed as failure:
             raise _refusal_of_creation(failure) from None
         payloads.settle(writes)
@@ -146,31 +149,38 @@ class RelationshipStore:
         decide: Callable[[Relationship], Transition],
         *,
         content: bytes | None = None,
+        allowance: Allowance | None = None,
         now: datetime,
     ) -> Relationship:
         """Read, decide, write on the condition that nothing has changed; a lost race decides again on the new state.
 
         1 query (1 RCU per 4 KB), 1 transaction: relationship, entry (with the content) and, when the status changes,
-        pair (6 WCU, else 4, whatever the size of the creation's content and the length of the log).  The second
-        decomposition also marks the older entries for removal (2 WCU per KB of them).
+        pair (6 WCU, else 4, whatever the size of the creation's content and the length of the log).  Who has more or
+        fewer relationships is counted (`counting.changes`; with an `allowance`, which limits it, 2 WCU).  The second
+        decomposition also marks the older entries for removal (2 WCU per KB of them).  Raises `QuotaExhausted`.
         """
-        standing = _Standing.YOUNGEST
+        standing, is_counted = _Standing.YOUNGEST, allowance is None
         for _ in range(_CHANGE_ATTEMPTS):
             transition = decide(self.get(relationship_id, now=now).relationship)
             after = transition.after
+            if allowance is not None:
+                allowance.check()
+            change = [*self.entering(after, [transition.event], content), *self._pair_changes(transition, standing)]
+            counts = counting.changes(transition.before, after, now=now) if is_counted and transition.before else []
+            writes = [*change, *counts, *self.retiring(after)]
             try:
-                writes = [
-                    *self.entering(after, [transition.event], content),
-                    *self._pair_changes(transition, standing),
-                    *self.retiring(after),
-                ]
-                transact(writes[:TRANSACTION_LIMIT])
+                if allowance is not None:
+                    allowance.spend(writes, now=now, created_at=after.created_at)
+                else:
+                    transact(writes[:TRANSACTION_LIMIT])
             except TransactionFailed as lost:
                 # Who is not the pair's youngest relationship will never be it again, and no pair comes back.
-                if _PAIR in lost.failed:
+                if _PAIR in lost.failed and len(change) > _PAIR:
                     standing = _Standing.OLDER if lost.failed[_PAIR] else _Standing.PAIR_IS_GONE
+                if max(lost.failed) >= len(change):
+                    is_counted = False  # for an identity of which nothing is kept any more
             else:
-                write_all(writes[TRANSACTION_LIMIT:])  # a log of more than 97 entries
+                write_all(writes[TRANSACTION_LIMIT:])  # a log of more than 96 entries
                 payloads.settle(writes)
                 return after
         raise refusals.WRONG_STATUS.error()
@@ -204,6 +214,9 @@ class RelationshipStore:
         if (removal := items.removal_time(after)) is not None:
             values["ttl"] = removal
             assignments += ", #ttl = :ttl"
+        if (farewell := items.farewell_of(after)) is not None:
+            values["onRemoval"] = farewell
+            assignments += ", #onRemoval = :onRemoval"
         return [
             self._table.updating(
                 relationship_key(after.id), f"SET {assignments}", values, condition="revision = :seen"

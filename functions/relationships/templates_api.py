@@ -4,6 +4,7 @@ from backbone import clock
 from backbone.caller import Caller
 from backbone.http import Api, Created, NoContent, Page, PageOf, page_of
 from backbone.ids import RelationshipTemplateId
+from backbone.quotas import Allowance, Metric
 from backbone.settings import settings
 from functions.relationships import creation, templates_domain
 from functions.relationships.templates_models import (
@@ -20,8 +21,8 @@ templates_api = Api("relationships")
 store = TemplateStore()
 
 
-@templates_api.post("/api/v2/RelationshipTemplates")
-def create_template(new: NewTemplate, caller: Caller) -> Created[CreatedTemplateOut]:
+@templates_api.post("/api/v2/RelationshipTemplates", limited_by=(Metric.NUMBER_OF_RELATIONSHIP_TEMPLATES,))
+def create_template(new: NewTemplate, caller: Caller, allowance: Allowance) -> Created[CreatedTemplateOut]:
     """Invite others to a relationship."""
     template, event = templates_domain.issue_template(
         caller,
@@ -31,7 +32,7 @@ def create_template(new: NewTemplate, caller: Caller) -> Created[CreatedTemplate
         password=new.password,
         now=clock.now(),
     )
-    store.add(template, new.content, event)
+    store.add(template, new.content, event, allowance)
     return Created(
         CreatedTemplateOut(id=template.id, created_at=template.created_at),
         location=f"/api/v2/RelationshipTemplates/{template.id}",

@@ -17,12 +17,12 @@ from backbone.dynamodb import (
     Write,
     batch_get,
     transact,
-    write,
 )
 from backbone.errors import RecordNotFound
-from backbone.events import carried
-from backbone.events.relationships import RelationshipTemplateCreated
+from backbone.events import carried, farewell
+from backbone.events.relationships import RelationshipTemplateCreated, RelationshipTemplateRemoved
 from backbone.ids import DeviceId, RelationshipId, RelationshipTemplateId
+from backbone.quotas import Allowance
 from backbone.readmodels.relationships import relationship_key, table
 from functions.relationships import templates_domain
 from functions.relationships.items import OTHER_PARTY, PARTY
@@ -84,8 +84,19 @@ class TemplateStore:
     def _table(self) -> Table:
         return table()
 
-    def add(self, template: RelationshipTemplate, content: bytes, event: RelationshipTemplateCreated) -> None:
-        """1 write (1 WCU per KB; content above the threshold: 1 PUT to S3 before it)."""
+    def add(
+        self,
+        template: RelationshipTemplate,
+        content: bytes,
+        event: RelationshipTemplateCreated,
+        allowance: Allowance,
+    ) -> None:
+        """1 transaction of template and count (2 WCU per KB, 2 for the count, 1 per index; content above the threshold:
+        1 PUT to S3 before it).  Raises `QuotaExhausted`."""
+        allowance.check()
+        removed = RelationshipTemplateRemoved(
+            template_id=template.id, created_by=template.created_by, created_at=template.created_at
+        )
         item = {
             **_template_key(template.id),
             "createdBy": template.created_by,
@@ -99,10 +110,11 @@ class TemplateStore:
             "password": template.password,
             "ttl": _ttl(template),
             "events": carried([event], template.created_at),
+            "onRemoval": farewell(removed),
             **payloads.attributes("relationships", template.id, content=content),
         }
         writing = self._table.putting(item, condition=_IS_NEW)
-        write(writing)
+        allowance.spend([writing], now=template.created_at)
         payloads.settle([writing])
 
     def find(self, template_id: RelationshipTemplateId, address: Address) -> FoundTemplate:
@@ -160,11 +172,14 @@ class TemplateStore:
             condition += " OR attribute_not_exists(allocations)"
         return self._table.updating(_counter_key(template.id), expression, values, condition=condition)
 
-    def using(self, template: RelationshipTemplate, user: Address, relationship_id: RelationshipId) -> list[Write]:
+    def using(
+        self, template: RelationshipTemplate, user: Address, relationship_id: RelationshipId, *, now: datetime
+    ) -> list[Write]:
         """The part of a new relationship's transaction that ties it to the template (2 WCU).
 
-        The first one also frees an expiring template from housekeeping (2 WCU per KB of it).  Fails when the template
-        has been deleted meanwhile: deletion takes the allocations away.
+        The first one also frees an expiring template from housekeeping (2 WCU per KB of it), and so does each after its
+        expiry (`unused_templates_store.py`).  Fails when the template has been deleted meanwhile: deletion takes the
+        allocations away.
         """
         writes = [
             self._table.updating(
@@ -174,7 +189,7 @@ class TemplateStore:
                 condition="attribute_exists(pk)",
             )
         ]
-        if template.expires_at is not None and not template.is_used:
+        if template.expires_at is not None and (not template.is_used or template.expires_at <= now):
             writes.append(
                 self._table.updating(
                     _template_key(template.id),

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from backbone.errors import RecordNotFound
-from backbone.events.synchronization import DatawalletModified
+from backbone.events.synchronization import DatawalletModified, DatawalletVersionUpgraded
 from backbone.ids import DatawalletModificationId, DeviceId
+from backbone.quotas import counted
+from functions.synchronization import compaction
 from functions.synchronization.domain import Change, Head, Modification
 from functions.synchronization.errors import (
     CannotDowngrade,
@@ -70,7 +72,10 @@ def upgrade(change: Change, new_version: int) -> Change:
     version = change.head.version
     if version is not None and new_version < version:
         raise CannotDowngrade(version)
-    return replace(change, head=replace(change.head, version=new_version))
+    if version == new_version:
+        return change
+    upgraded = DatawalletVersionUpgraded(identity=change.head.owner, version=new_version)
+    return replace(change, head=replace(change.head, version=new_version), raised=(*change.raised, upgraded))
 
 
 def append(
@@ -102,10 +107,11 @@ def append(
         for index, draft in enumerate(drafts, start=change.head.modification_index + 1)
     )
     newest = appended[-1].index
+    pushed = counted(change.head.pushed, len(appended), change.at)
     modified = DatawalletModified(identity=change.head.owner, modified_by_device=device, index=newest)
     return replace(
         change,
-        head=replace(change.head, modification_index=newest),
+        head=compaction.scheduled(replace(change.head, modification_index=newest, pushed=pushed), change.at),
         appended=appended,
         raised=(*change.raised, modified),
     )

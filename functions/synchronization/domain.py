@@ -6,7 +6,8 @@ goes along with it.  The rules (datawallet.py, sync_runs.py, external_events.py)
 one as a whole or, when the head has moved meanwhile, not at all, and then the rules decide anew.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -134,7 +135,9 @@ class Head:
     """The state of an identity's synchronization.
 
     `version` is the datawallet's (None: there is no datawallet).  Indices are the highest handed out.  `fresh` and
-    `failed` count the queued events outside the open run without and with errors.  `revision` is the store's.
+    `failed` count the queued events outside the open run without and with errors.  `pushed` counts modifications by
+    windows of time, for quotas.  `compaction_at` is when somebody looks for superseded modifications (None: there are
+    none).  `revision` is the store's.
     """
 
     owner: Address
@@ -145,6 +148,8 @@ class Head:
     run: SyncRun | None = None
     fresh: int = 0
     failed: int = 0
+    pushed: Mapping[str, int] = field(default_factory=dict)
+    compaction_at: datetime | None = None
     revision: str | None = None
 
     @property

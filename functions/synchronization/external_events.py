@@ -57,19 +57,20 @@ def receive(
         context=context,
         state=EventState.BLOCKED if blocked else EventState.QUEUED,
     )
-    # Told as not blocked even if it is: the event is raised before the blocking, and blocked events push, too
-    # (section 4; section 10, 11).
-    created = ExternalEventCreated(external_event_id=event.id, owner=head.owner, is_delivery_blocked=False)
+    # The reference tells blocked events as not blocked and nothing when they are released (section 10, 11), so clients
+    # are sent to look when there is nothing yet and not when there is (docs/decisions/sync-feed.md).
     counted = replace(head, event_index=event.index, fresh=head.fresh + (not blocked))
-    return replace(Change.of(head, now), head=counted, events=(event,), raised=(created,), cause=cause)
+    told = (_told(head, event, blocked=blocked),)
+    return replace(Change.of(head, now), head=counted, events=(event,), raised=told, cause=cause)
 
 
 def release(head: Head, held: Iterable[ExternalEvent], now: datetime) -> Change:
-    """Queue the blocked ones among the events held back; nothing is raised by it (section 4)."""
+    """Queue the blocked ones among the events held back, and tell of the last: one sync fetches them all."""
     blocked = tuple(event for event in held if event.state is EventState.BLOCKED)
     queued = tuple(replace(event, state=EventState.QUEUED, since=head.run_index) for event in blocked)
     freed = replace(head, fresh=head.fresh + len(queued))
-    return replace(Change.of(head, now), head=freed, events=queued, gone=blocked)
+    told = tuple(_told(head, event, blocked=False) for event in queued[-1:])
+    return replace(Change.of(head, now), head=freed, events=queued, gone=blocked, raised=told)
 
 
 def discard_blocked(head: Head, held: Iterable[ExternalEvent], now: datetime) -> Change:
@@ -89,6 +90,10 @@ def discard_unassigned(
     fresh = sum(event.error_count == 0 for event in left)
     counted = replace(head, fresh=head.fresh - fresh, failed=head.failed - (len(left) - fresh))
     return replace(Change.of(head, now), head=counted, gone=(*left, *held))
+
+
+def _told(head: Head, event: ExternalEvent, *, blocked: bool) -> ExternalEventCreated:
+    return ExternalEventCreated(external_event_id=event.id, owner=head.owner, is_delivery_blocked=blocked)
 
 
 def payload_date(instant: datetime) -> str:

@@ -12,6 +12,7 @@ sk                              item
 `MOD#<group>`                   the newest modification of a group; `ix` = `M#<index>`
 `RUN#<id>`                      a finalized sync run, for thirty days
 `PAGES#<device>#<local index>`  how a long list is spread over pages, while the device reads it
+`TIMER`                         expires when it is time to look for superseded modifications (`onRemoval`)
 ==============================  ======================================================================================
 """
 
@@ -21,8 +22,11 @@ from typing import Any
 from backbone import clock, payloads
 from backbone.addresses import Address
 from backbone.dynamodb import Item
-from backbone.events import carried
+from backbone.events import carried, farewell
+from backbone.events.base import FAREWELL
+from backbone.events.synchronization import DatawalletCompactionDue
 from backbone.ids import DatawalletModificationId, DeviceId, ExternalEventId, RelationshipId, SyncRunId
+from backbone.readmodels import datawallets
 from functions.synchronization.domain import (
     Change,
     EventState,
@@ -39,6 +43,7 @@ HEAD = "HEAD"
 QUEUE = "EVENT#"
 PAYLOAD = "encryptedPayload"
 LOG = "log"
+TIMER = "TIMER"
 
 REPEATS_EXPECTED_FOR = timedelta(days=30)
 """A queue and its dead letters keep a domain event for 14 days each."""
@@ -106,6 +111,8 @@ def head_item(change: Change, revision: str) -> Item:
         "run": {"id": head.run.id, **_run_attributes(head.run)} if head.run else None,
         "fresh": head.fresh,
         "failed": head.failed,
+        datawallets.PUSHED: dict(head.pushed) or None,
+        "compactionAt": clock.render(head.compaction_at) if head.compaction_at else None,
         "revision": revision,
         "events": carried(change.raised, change.at),
     }
@@ -115,7 +122,7 @@ def head_of(owner: Address, item: Item | None) -> Head:
     """The head; an identity of which nothing is known has one, too."""
     if item is None:
         return Head(owner)
-    run = item.get("run")
+    run, compaction_at = item.get("run"), item.get("compactionAt")
     return Head(
         owner=owner,
         version=item.get("version"),
@@ -125,6 +132,8 @@ def head_of(owner: Address, item: Item | None) -> Head:
         run=_run_of(owner, SyncRunId(run["id"]), run) if run else None,
         fresh=item["fresh"],
         failed=item["failed"],
+        pushed=datawallets.pushed(item),
+        compaction_at=clock.parse(compaction_at) if compaction_at else None,
         revision=item["revision"],
     )
 
@@ -155,6 +164,8 @@ def entries(change: Change) -> list[Entry]:
     written = [_modification_entry(change.head.owner, newest) for newest in _newest_of_groups(change)]
     if change.closed_run:
         written.append(_run_entry(change.closed_run))
+    if change.head.compaction_at and change.head.compaction_at != change.before.compaction_at:
+        written.append(_timer_entry(change.head.owner, change.head.compaction_at))
     written += [_event_entry(change.head.owner, event) for event in change.events]
     return written + [Entry(change.head.owner, event_sk(event)) for event in change.gone]
 
@@ -200,6 +211,12 @@ def modification_of(item: Item, payload: bytes | None) -> Modification:
         created_by_device=DeviceId(item["createdByDevice"]),
         encrypted_payload=payload,
     )
+
+
+def _timer_entry(owner: Address, ends_at: datetime) -> Entry:
+    due = DatawalletCompactionDue(identity=owner, due_at=ends_at)
+    item: Item = {"pk": owner, "sk": TIMER, "ttl": clock.epoch_seconds(ends_at), FAREWELL: farewell(due)}
+    return Entry(owner, TIMER, item)
 
 
 def listing_item(owner: Address, device_id: DeviceId, after: int, listing: Listing, now: datetime) -> Item:

@@ -35,7 +35,7 @@ ReadT = TypeVar("ReadT")
 WorkT = TypeVar("WorkT")
 ResultT = TypeVar("ResultT")
 
-_BY_INDEX = "byIndex"
+BY_INDEX = "byIndex"
 _BETWEEN = "pk = :pk AND ix BETWEEN :first AND :last"
 _HEAD_AND_QUEUE = "pk = :pk AND sk BETWEEN :first AND :head"
 _ATTEMPTS = 40
@@ -188,7 +188,7 @@ class SyncStore:
             return PageOf(self._load_all(found), page, listing.total, exact=True)
         first = max(after, BEFORE_THE_FIRST) + 1
         found = self._first(
-            page.offset + page.size + 1, _BETWEEN, _indices(head.owner, first, head.modification_index), index=_BY_INDEX
+            page.offset + page.size + 1, _BETWEEN, _indices(head.owner, first, head.modification_index), index=BY_INDEX
         )
         wanted = found[page.offset : page.offset + page.size]
         total = len(found)
@@ -249,7 +249,7 @@ class SyncStore:
             try:
                 self._finish(logged)
             except Exception:  # it has happened all the same: whoever comes next finishes it
-                logger.exception("change left unfinished")
+                logger.exception("change left unfinished", event_id=318406)
 
     def _guards(self, change: Change) -> list[tuple[Write, Exception]]:
         guards: list[tuple[Write, Exception]] = []
@@ -339,7 +339,7 @@ class SyncStore:
         """The modifications with these indices."""
         if first > last:
             return iter(())
-        return self._table.query_all(_BETWEEN, _indices(owner, first, last), index=_BY_INDEX, project=project)
+        return self._table.query_all(_BETWEEN, _indices(owner, first, last), index=BY_INDEX, project=project)
 
     def _first(self, number: int, condition: str, values: Item, **options: Any) -> list[Item]:
         """The first so many items of a query, which comes in pages of at most 1 MB."""

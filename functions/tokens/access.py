@@ -47,8 +47,8 @@ def fill_token(
     if not token.is_opened_by(password):
         raise refusal_of_wrong_password(tokens, token, now=now)
     token.check_empty()
-    filled = token.filled_by(caller)
-    tokens.fill(filled, content)
+    filled, event = token.filled_by(caller)
+    tokens.fill(filled, event, content, now=now)
     return filled
 
 

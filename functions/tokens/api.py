@@ -7,6 +7,7 @@ from backbone.caller import Caller
 from backbone.errors import RecordNotFound
 from backbone.http import Api, Created, NoContent, Page, PageOf, page_of
 from backbone.ids import TokenId
+from backbone.quotas import Allowance, Metric
 from functions.tokens import access, domain
 from functions.tokens.models import (
     CreatedTokenOut,
@@ -23,8 +24,8 @@ api = Api("tokens")
 store = TokenStore()
 
 
-@api.post("/api/v2/Tokens")
-def create_token(new: NewToken, caller: Caller | None) -> Created[CreatedTokenOut]:
+@api.post("/api/v2/Tokens", limited_by=(Metric.NUMBER_OF_TOKENS,))
+def create_token(new: NewToken, caller: Caller | None, allowance: Allowance) -> Created[CreatedTokenOut]:
     """Leave something for others, or, without content, a place where they may leave something."""
     token, event = domain.issue_token(
         caller,
@@ -34,7 +35,7 @@ def create_token(new: NewToken, caller: Caller | None) -> Created[CreatedTokenOu
         password=new.password,
         now=clock.now(),
     )
-    store.add(token, new.content, event)
+    store.add(token, new.content, event, allowance)
     return Created(CreatedTokenOut(id=token.id, created_at=token.created_at), location=f"/api/v2/Tokens/{token.id}")
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.errors import BackboneError, Forbidden, InvalidPropertyValue, RecordNotFound
-from backbone.events.tokens import TokenCreated, TokenLocked
+from backbone.events.tokens import TokenCreated, TokenFilled, TokenLocked
 from backbone.ids import DeviceId, TokenId
 
 MAX_CONTENT_BYTES = 10 * 1024 * 1024
@@ -110,9 +110,13 @@ class Token:
         if self.created_by != caller.address:
             raise Forbidden
 
-    def filled_by(self, caller: Caller) -> "Token":
-        """§3.5, rule 9: the token now belongs to who filled it."""
-        return replace(self, created_by=caller.address, created_by_device=caller.device_id, is_empty=False)
+    def filled_by(self, caller: Caller) -> tuple["Token", TokenFilled]:
+        """§3.5, rule 9: the token now belongs to who filled it, and counts as his."""
+        filled = replace(self, created_by=caller.address, created_by_device=caller.device_id, is_empty=False)
+        event = TokenFilled(
+            token_id=self.id, old_creator=self.created_by, new_creator=caller.address, created_at=self.created_at
+        )
+        return filled, event
 
     def after_wrong_password(self) -> tuple["Token", TokenLocked | None]:
         """§4: one attempt more, and the event that tells of the last one.  Raises `TooManyFailedPasswordAttempts`."""

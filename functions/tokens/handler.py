@@ -2,8 +2,10 @@
 
 from backbone.consumers import queue_handler
 from backbone.http import lambda_handler
+from functions.tokens.admin_api import admin_api
 from functions.tokens.api import api
 from functions.tokens.consumers import consumers
 
 http = lambda_handler(api)
+admin = lambda_handler(admin_api)
 consume = queue_handler(consumers)

@@ -1,63 +1,49 @@
-"""The operator's commands for tokens.  Contract: tokens.md, sections 3.6 and 3.7.
+"""The operator's commands for tokens: `backbone token …`.  Contract: tokens.md, sections 3.6 and 3.7."""
 
-    python -m functions.tokens.operator list ADDRESS          the tokens of an identity, oldest first
-    python -m functions.tokens.operator reset-access-failed-count --id TOK…      unlocks a token
-
-The table comes from `BACKBONE_TOKENS_TABLE`, credentials from AWS's usual chain.
-"""
-
-import argparse
-import sys
-from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic_core import PydanticCustomError
+import typer
 
 from backbone import clock
-from backbone.errors import BackboneError
+from backbone.addresses import Address
 from backbone.ids import TokenId
+from cli.output import AsJson, say, show
 from functions.tokens.domain import MAX_FAILED_ATTEMPTS, Token
 from functions.tokens.store import TokenStore
 
-
-def describe(token: Token, *, now: datetime) -> str:
-    """One line about a token."""
-    facts = [token.id, clock.render(token.created_at), "expired" if token.expires_at < now else "expires"]
-    facts.append(clock.render(token.expires_at))
-    if token.is_empty:
-        facts.append("empty")
-    if token.for_identity is not None:
-        facts.append(f"for {token.for_identity}")
-    if token.password is not None:
-        facts.append(f"{token.access_failed_count} of {MAX_FAILED_ATTEMPTS} wrong passwords")
-    return "  ".join([*facts, *(["locked"] if token.is_locked else [])])
+app = typer.Typer(help="Looks after tokens.", no_args_is_help=True)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m functions.tokens.operator", description="Looks after tokens.")
-    commands = parser.add_subparsers(required=True, dest="command")
-    commands.add_parser("list", help="the tokens of an identity").add_argument("address")
-    reset = commands.add_parser("reset-access-failed-count", help="unlock a token")
-    reset.add_argument("--id", required=True)
-    return parser
+@app.command("list")
+def list_tokens(
+    address: Annotated[Address, typer.Argument(parser=Address.parse, metavar="ADDRESS", help="Of whom.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show the tokens an identity has created, oldest first."""
+    now = clock.now()
+    found = TokenStore().created_by(address).items
+    show([describe(each.token, now=now) for each in found], as_json=as_json, empty="It has created no tokens.")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 when it did what it was told, 1 with a message otherwise."""
-    options = _parser().parse_args(arguments)
-    store = TokenStore()
-    if options.command == "list":
-        now = clock.now()
-        sys.stdout.writelines(f"{describe(found.token, now=now)}\n" for found in store.created_by(options.address))
-        return 0
-    try:
-        store.reset_access_failed_count(TokenId.parse(options.id))
-    except (BackboneError, PydanticCustomError) as problem:
-        sys.stderr.write(f"{problem}\n")
-        return 1
-    sys.stdout.write(f"Token '{options.id}' is unlocked.\n")
-    return 0
+@app.command("reset-access-failed-count")
+def reset_access_failed_count(
+    token_id: Annotated[TokenId, typer.Option("--id", parser=TokenId.parse, metavar="TOK…", help="The token.")],
+) -> None:
+    """Unlock a token that was locked by wrong passwords."""
+    TokenStore().reset_access_failed_count(token_id)
+    say(f"Token {token_id} is unlocked.")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def describe(token: Token, *, now: datetime) -> dict[str, Any]:
+    """What an operator sees of a token."""
+    return {
+        "id": token.id,
+        "createdAt": clock.render(token.created_at),
+        "expiresAt": clock.render(token.expires_at),
+        "isExpired": token.expires_at < now,
+        "isEmpty": token.is_empty,
+        "forIdentity": token.for_identity,
+        "wrongPasswords": None if token.password is None else f"{token.access_failed_count} of {MAX_FAILED_ATTEMPTS}",
+        "isLocked": token.is_locked,
+    }

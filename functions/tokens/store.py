@@ -1,6 +1,6 @@
 """Where tokens and their allocations are kept."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,9 +21,11 @@ from backbone.dynamodb import (
     write_all,
 )
 from backbone.errors import Forbidden, RecordNotFound
-from backbone.events import carried
-from backbone.events.tokens import TokenCreated, TokenLocked
+from backbone.events import carried, farewell
+from backbone.events.tokens import TokenCreated, TokenFilled, TokenLocked, TokenRemoved
+from backbone.http import Page, PageOf
 from backbone.ids import DeviceId, TokenId, random_text
+from backbone.quotas import Allowance
 from backbone.settings import settings
 from functions.tokens.domain import (
     MAX_FAILED_ATTEMPTS,
@@ -90,9 +92,10 @@ class TokenStore:
     def _table(self) -> Table:
         return Table(settings().tokens_table)
 
-    def add(self, token: Token, content: bytes | None, event: TokenCreated) -> None:
-        """1 write (1 WCU per KB, 1 for the index unless anonymous, 1 if for an identity; large content: 1 PUT to S3
-        before it)."""
+    def add(self, token: Token, content: bytes | None, event: TokenCreated, allowance: Allowance) -> None:
+        """1 transaction of token and count (2 WCU per KB, 2 for the count, 1 for the index, 1 if for an identity);
+        anonymous: 1 write (1 WCU per KB).  Large content: 1 PUT to S3 before it.  Raises `QuotaExhausted`."""
+        allowance.check()
         item = {
             **_token_key(token.id),
             "createdBy": token.created_by,
@@ -105,10 +108,11 @@ class TokenStore:
             "accessFailedCount": token.access_failed_count,
             "ttl": _ttl(token),
             "events": carried([event], token.created_at),
+            "onRemoval": _farewell(token),
             **payloads.attributes("tokens", token.id, content=content),
         }
         writing = self._table.putting(item, condition=_IS_NEW)
-        write(writing)
+        allowance.spend([writing], now=token.created_at)
         payloads.settle([writing])
 
     def get(self, token_id: TokenId) -> Token:
@@ -181,7 +185,7 @@ class TokenStore:
             return _token(overtaken.item)
         return None
 
-    def fill(self, filled: Token, content: bytes) -> None:
+    def fill(self, filled: Token, event: TokenFilled, content: bytes, *, now: datetime) -> None:
         """Give an empty token its content and its new creator.
 
         1 write (1 WCU per KB, and 1 or 2 for the index; large content: 1 PUT to S3 before it).  Raises
@@ -193,9 +197,11 @@ class TokenStore:
             "by": filled.created_by,
             "device": filled.created_by_device,
             "limit": MAX_FAILED_ATTEMPTS,
+            "events": carried([event], now),
+            "onRemoval": _farewell(filled),
             **attributes,
         }
-        expression = "SET createdBy = :by, createdByDevice = :device"
+        expression = "SET createdBy = :by, createdByDevice = :device, #events = :events, #onRemoval = :onRemoval"
         expression += "".join(f", #{name} = :{name}" for name in attributes)
         condition = f"{_IS_EMPTY} AND accessFailedCount < :limit"
         writing = self._table.updating(_token_key(filled.id), expression, values, condition=condition)
@@ -248,26 +254,20 @@ class TokenStore:
         except ConditionFailed:
             raise RecordNotFound("Token") from None
 
-    def created_by(self, address: str) -> Iterator[FoundToken]:
-        """The tokens of an identity, oldest first, expired ones included; just created ones may still be missing.
+    def created_by(self, address: Address, page: Page | None = None) -> PageOf[FoundToken]:
+        """A page of the tokens of an identity, or all of them, oldest first, expired ones included; just created ones
+        may still be missing.
 
-        1 query of the index per 1 MB of keys (0.5 RCU per 30 tokens), 1 batch read per 100 (1 RCU each).
+        1 query of the index per 1 MB of keys (0.5 RCU per 30 tokens, whatever the page), 1 batch read per 100 of the
+        page (1 RCU per 4 KB).
         """
-        start: Item | None = None
-        while True:
-            page = self._table.query(
-                "createdBy = :creator",
-                {"creator": address},
-                index=BY_CREATOR,
-                limit=100,
-                start=start,
-                consistent=False,
-            )
-            items = batch_get(*((self._table, _token_key(key["pk"])) for key in page.items))
-            yield from (FoundToken(_token(item), Viewer(None), item) for item in items if item is not None)
-            start = page.last_key
-            if start is None:
-                return
+        condition, creator = "createdBy = :creator", {"creator": address}
+        keys = list(self._table.query_all(condition, creator, index=BY_CREATOR, consistent=False))
+        page = page or Page(1, max(1, len(keys)))
+        wanted = keys[page.offset : page.offset + page.size]
+        items = batch_get(*((self._table, _token_key(key["pk"])) for key in wanted))
+        found = [FoundToken(_token(item), Viewer(None), item) for item in items if item is not None]
+        return PageOf(found, page, len(keys), exact=len(found) < len(wanted))
 
     def _item(self, token_id: TokenId) -> Item:
         item = self._table.get(_token_key(token_id))
@@ -282,6 +282,13 @@ def _is_created_by(creator: Address | None, values: Item) -> str:
         return "attribute_not_exists(createdBy)"
     values["creator"] = creator
     return "createdBy = :creator"
+
+
+def _farewell(token: Token) -> str | None:
+    """Whose count the end of the token reduces."""
+    if token.created_by is None:
+        return None
+    return farewell(TokenRemoved(token_id=token.id, created_by=token.created_by, created_at=token.created_at))
 
 
 def _ttl(token: Token) -> int | None:

@@ -29,10 +29,10 @@ _UPLOAD = ("POST", "/api/v2/Files")
 
 
 class Edge:
-    """The HTTP API of one deployed stack."""
+    """One HTTP API of a deployed stack; `uploads_url` is the server of large uploads, if it has one."""
 
     def __init__(
-        self, endpoint: str, api_id: str, default_function: str, lambda_client: Any, *, uploads_url: str
+        self, endpoint: str, api_id: str, default_function: str, lambda_client: Any, *, uploads_url: str | None = None
     ) -> None:
         self.api_url = f"{endpoint}/_aws/execute-api/{api_id}/$default"
         self._api_id = api_id

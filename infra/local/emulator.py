@@ -18,7 +18,7 @@ from infra.build import ROOT
 
 REGION = "eu-central-1"
 _START_SECONDS = 60
-_STOP_SECONDS = 20
+_STOP_SECONDS = 60  # what is not saved by then is lost
 _POLL_SECONDS = 0.05
 _WORKER_IDLE_SECONDS = 7 * 24 * 3600  # workers started for a burst stay warm
 

@@ -1,7 +1,7 @@
 """Any command in the environment of a running Backbone: its tables, its settings, its AWS.
 
 python -m infra.local.environment [--port 8090] -- chalice local
-python -m infra.local.environment -- python -m functions.devices.clients --help
+python -m infra.local.environment -- chalice package
 """
 
 import argparse
@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 from infra.build import ROOT
-from infra.local.run import DEFAULT_PORT
-from infra.local.running import NotRunning, environment_of
+from infra.local.running import DEFAULT_PORT, NotRunning, environment_of
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import aiohttp
 from aiohttp import web
@@ -27,17 +27,21 @@ _OF_ONE_CONNECTION = {"connection", "keep-alive", "proxy-connection", "te", "tra
 _NOT_HANDED_ON = _OF_ONE_CONNECTION | {"expect", "content-length"}  # both are met here and made anew
 _NOT_SENT_BACK = _OF_ONE_CONNECTION | {"content-length", "server", "x-amzn-requestid", "x-amz-request-id"}
 
+_EVENT_PATHS = {"/api/v1/sse", "/api/v2/sse", "/health"}
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Sockets = list[socket.socket]
 
 
 class Front:
-    """Serves the Consumer API on some sockets and a bare `/health` on others, in a thread of its own."""
+    """Serves HTTP APIs, each on its sockets, in a thread of its own.
 
-    def __init__(self, edge: Edge, consumer_api: Sockets, reserved: Sockets) -> None:
-        self._edge = edge
-        self._consumer_api = consumer_api
-        self._reserved = reserved
+    `events` are the sockets where the server of events is in the reference; here it is part of the first API.
+    """
+
+    def __init__(self, apis: Sequence[tuple[Edge, Sockets]], events: Sockets) -> None:
+        self._apis = apis
+        self._events = events
         self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
         self._ready = threading.Event()
@@ -58,26 +62,30 @@ class Front:
     async def _serve(self) -> None:
         timeout = aiohttp.ClientTimeout(total=_GATEWAY_SECONDS + 5)
         connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(auto_decompress=False, timeout=timeout, connector=connector) as session:
+        async with (
+            aiohttp.ClientSession(auto_decompress=False, timeout=timeout, connector=connector) as session,
+            contextlib.AsyncExitStack() as served,
+        ):
+            for edge, sockets in self._apis:
+                await served.enter_async_context(_serving(sockets, _passing_on(edge, session)))
+            consumer_api, _ = self._apis[0]
+            await served.enter_async_context(_serving(self._events, _events_only(_passing_on(consumer_api, session))))
+            self._ready.set()
+            await self._stopped.wait()
 
-            async def consumer_request(request: web.Request) -> web.StreamResponse:
-                return await self._consumer_request(session, request)
 
-            async with _serving(self._consumer_api, consumer_request), _serving(self._reserved, _reserved_request):
-                self._ready.set()
-                await self._stopped.wait()
-
-    async def _consumer_request(self, session: aiohttp.ClientSession, request: web.Request) -> web.StreamResponse:
+def _passing_on(edge: Edge, session: aiohttp.ClientSession) -> Handler:
+    async def pass_on(request: web.Request) -> web.StreamResponse:
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return too_large()
-        destination = self._edge.destination(request.method, request.path, body)
+        destination = edge.destination(request.method, request.path, body)
         if destination is None:
             return too_large()
         headers = _handed_on(request)
         if request.method == "OPTIONS":
-            return await self._edge.default_route(request, headers)
+            return await edge.default_route(request, headers)
         try:
             async with session.request(
                 request.method,
@@ -90,6 +98,8 @@ class Front:
                 return _sent_back(answer.status, answer.headers, await answer.read())
         except (aiohttp.ClientError, TimeoutError):
             return web.json_response({"message": "Service Unavailable"}, status=503)
+
+    return pass_on
 
 
 def _handed_on(request: web.Request) -> "CIMultiDict[str]":
@@ -112,10 +122,13 @@ def _sent_back(status: int, headers: "aiohttp.typedefs.LooseHeaders", body: byte
     return web.Response(status=status, headers=kept, body=body)
 
 
-async def _reserved_request(request: web.Request) -> web.StreamResponse:
-    if request.path == "/health":
-        return web.Response(text="Healthy")
-    return web.Response(status=404)
+def _events_only(handler: Handler) -> Handler:
+    async def pass_on(request: web.Request) -> web.StreamResponse:
+        if request.path.lower() in _EVENT_PATHS:
+            return await handler(request)
+        return web.Response(status=404)
+
+    return pass_on
 
 
 @contextlib.asynccontextmanager

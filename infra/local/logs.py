@@ -13,12 +13,11 @@ from typing import Any
 
 import boto3
 
-from infra.local.run import DEFAULT_PORT
-from infra.local.running import NotRunning, environment_of
+from infra.local.running import DEFAULT_PORT, NotRunning, environment_of
 from infra.local.stack import STACK
 
 _POLL_SECONDS = 0.5
-_PLATFORM_LINES = ("START ", "END ", "REPORT ", "INIT_START ")
+_NOT_LOGS = ("START ", "END ", "REPORT ", "INIT_START ", '{"_aws":')  # the platform's lines and metrics
 
 
 def main() -> None:
@@ -51,7 +50,7 @@ def _follow(logs: Any, begin: int) -> None:
     while True:
         lines = {(event["logStreamName"], event["timestamp"], event["message"]) for event in _events(logs, begin)}
         for _, _, message in sorted(lines - shown, key=lambda line: line[1]):
-            if not message.startswith(_PLATFORM_LINES):
+            if not message.startswith(_NOT_LOGS):
                 print(message.rstrip("\n"), flush=True)
         shown |= lines
         time.sleep(_POLL_SECONDS)

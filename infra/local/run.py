@@ -2,7 +2,7 @@
 
     python -m infra.local.run [--port 8090] [--data FOLDER]
 
-The Consumer API is served on PORT; PORT+1 (Admin API) and PORT+2 (server-sent events) are reserved and answer /health.
+The Consumer API is served on PORT, the Admin API on PORT+1, server-sent events on PORT and PORT+2.
 """
 
 import argparse
@@ -18,10 +18,9 @@ from infra.build import ROOT, BuildError
 from infra.deployment import DeploymentError
 from infra.local.emulator import EmulatorError
 from infra.local.ports import PortTaken, claim
-from infra.local.running import registered
-from infra.local.stack import CLIENT_ID, CLIENT_SECRET, PARAMETERS, ClientError, LocalStack
+from infra.local.running import DEFAULT_PORT, registered
+from infra.local.stack import ADMIN_KEY, CLIENT_ID, CLIENT_SECRET, PARAMETERS, ClientError, LocalStack
 
-DEFAULT_PORT = 8090
 _LOOK_SECONDS = 0.5
 
 
@@ -60,7 +59,7 @@ def _folder(text: str) -> Path:
 def _run(port: int, data: Path | None) -> None:
     consumer_api, admin_api, events = (claim(number) for number in (port, port + 1, port + 2))
     began = time.monotonic()
-    stack = LocalStack(data=data, consumer_api=consumer_api, reserved=[*admin_api, *events], progress=_progress)
+    stack = LocalStack(data=data, consumer_api=consumer_api, admin_api=admin_api, events=events, progress=_progress)
     try:
         with stack:
             _announce(stack, port, data, time.monotonic() - began)
@@ -94,16 +93,21 @@ The Backbone is up after {seconds:.1f} s.
 
   Consumer API   {stack.base_url}
   OAuth client   {CLIENT_ID} / {CLIENT_SECRET}   (default tier Basic)
-  Admin API      http://localhost:{port + 1}   reserved, answers /health
-  SSE            http://localhost:{port + 2}   reserved, answers /health
+  Admin API      {stack.admin_url}   (key {ADMIN_KEY})
+  SSE            http://localhost:{port + 2}   also under the Consumer API
   AWS endpoint   {stack.emulator.endpoint}   (any credentials, region {stack.emulator.region})
   Data           {kept}
   Configuration  {PARAMETERS.relative_to(ROOT)}
 
   Try it: make demo{_option(port)}      Logs: make logs{_option(port)}      Stop: Ctrl-C
+  Operate it: .venv/bin/backbone --local{_port_option(port)} status
 """,
         flush=True,
     )
+
+
+def _port_option(port: int) -> str:
+    return "" if port == DEFAULT_PORT else f" --port {port}"
 
 
 def _option(port: int) -> str:

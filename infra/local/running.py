@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.build import ROOT
+_FOLDER = Path(__file__).resolve().parents[2] / ".local"
 
-_FOLDER = ROOT / ".local"
+DEFAULT_PORT = 8090
 
 
 class NotRunning(Exception):
@@ -36,6 +36,11 @@ def environment_of(port: int) -> dict[str, str]:
     except FileNotFoundError:
         raise NotRunning(f"no Backbone runs on port {port}; start one with `make run PORT={port}`") from None
     return environment
+
+
+def ports() -> list[int]:
+    """The ports on which Backbones run."""
+    return sorted(int(file.stem) for file in _FOLDER.glob("*.json") if file.stem.isdigit())
 
 
 def _file(port: int) -> Path:

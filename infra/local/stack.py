@@ -7,6 +7,8 @@
 `make run` uses it with fixed ports and a data directory, the end-to-end tests with free ports and a throw-away one.
 """
 
+import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +24,7 @@ from typing import Any, Self
 
 import yaml
 
+from backbone import admin_keys, clock
 from infra import build
 from infra.deployment import deploy
 from infra.local.edge import Edge
@@ -33,9 +36,11 @@ from infra.local.uploads import UploadServer
 STACK = "backbone"
 PARAMETERS = build.ROOT / "infra" / "local" / "parameters.yaml"
 CONFIGURATION = build.ROOT / "infra" / "local" / "configuration.json"
+PUSH_CREDENTIALS = build.ROOT / "infra" / "local" / "push_credentials.json"
 CLIENT_ID = "test"
 CLIENT_SECRET = "test"
 DEFAULT_TIER = "Basic"
+ADMIN_KEY = "test"
 
 _EMULATOR_PORT_FILE = "emulator-port"
 _WARMING_THREADS = 4
@@ -64,13 +69,15 @@ class LocalStack:
         *,
         data: Path | None = None,
         consumer_api: Sockets | None = None,
-        reserved: Sockets | None = None,
+        admin_api: Sockets | None = None,
+        events: Sockets | None = None,
         parameters: Mapping[str, str] | None = None,
         enforce_rights: bool = False,
         progress: Progress = lambda _: None,
     ) -> None:
         self._consumer_api = consumer_api or claim(free_port())
-        self._reserved = reserved or []
+        self._admin_api = admin_api or claim(free_port())
+        self._events = events or claim(free_port())
         self._parameters = parameters or {}
         self._progress = progress
         self._enforce_rights = enforce_rights
@@ -86,6 +93,16 @@ class LocalStack:
     def base_url(self) -> str:
         """What clients are configured with.  Its host is the DID domain."""
         return f"http://localhost:{self._consumer_api[0].getsockname()[1]}"
+
+    @property
+    def admin_url(self) -> str:
+        """Where operators reach the Admin API, with the key `ADMIN_KEY`."""
+        return f"http://localhost:{self._admin_api[0].getsockname()[1]}"
+
+    @property
+    def events_url(self) -> str:
+        """Where the server of events would be in the reference; the same is found under `base_url`."""
+        return f"http://localhost:{self._events[0].getsockname()[1]}"
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulated AWS."""
@@ -103,6 +120,7 @@ class LocalStack:
             build.build(build.TARGETS["local"], self.folder / "build", CONFIGURATION)
         with self._step("started the emulator of AWS"):
             self.emulator.start()
+            self._put_push_credentials()
         with self._step("deployed template.yaml"):
             self.outputs = deploy(
                 self.client,
@@ -115,20 +133,16 @@ class LocalStack:
             )
         if self._enforce_rights:
             self._allow_plain_http()
-        with self._step(f"created OAuth client {CLIENT_ID}"):
+        with self._step(f"created OAuth client {CLIENT_ID} and key {ADMIN_KEY} of the Admin API"):
             self._create_client()
+            self._create_admin_key()
         with self._step("warmed up the functions and the server of large uploads"):
             self._uploads = UploadServer(self.folder, self.environment())
             self._warm_up()
             self._uploads.wait()
-        edge = Edge(
-            self.emulator.endpoint,
-            self.outputs["ApiId"],
-            f"{STACK}-gateway",
-            self.client("lambda"),
-            uploads_url=self._uploads.url,
-        )
-        self._front = Front(edge, self._consumer_api, self._reserved)
+        consumer = self._edge("ApiId", "gateway", uploads_url=self._uploads.url)
+        admin = self._edge("AdminApiId", "admin")
+        self._front = Front([(consumer, self._consumer_api), (admin, self._admin_api)], self._events)
         self._front.start()
 
     def stop(self) -> None:
@@ -137,7 +151,7 @@ class LocalStack:
             self._front.stop()
         if self._uploads is not None:
             self._uploads.stop()
-        for listener in [*self._consumer_api, *self._reserved]:
+        for listener in [*self._consumer_api, *self._admin_api, *self._events]:
             listener.close()
         if self._temporary is None:
             time.sleep(_SETTLING_SECONDS)
@@ -169,7 +183,7 @@ class LocalStack:
 
     def _create_client(self) -> None:
         path = os.pathsep.join([str(build.ROOT), str(build.ROOT / "layers")])
-        command = [sys.executable, "-m", "functions.devices.clients", "create", "--client-id", CLIENT_ID]
+        command = [sys.executable, "-m", "cli", "client", "create", "--client-id", CLIENT_ID]
         command += ["--client-secret", CLIENT_SECRET, "--default-tier", DEFAULT_TIER]
         outcome = subprocess.run(
             command,
@@ -181,6 +195,29 @@ class LocalStack:
         if outcome.returncode != 0:
             lines = outcome.stderr.strip().splitlines()
             raise ClientError(f"cannot create the OAuth client: {lines[-1] if lines else 'no reason given'}")
+
+    def _put_push_credentials(self) -> None:
+        """As an operator would, but good for nothing: apps can register, and what they would get can be read here."""
+        for app, credentials in json.loads(PUSH_CREDENTIALS.read_text()).items():
+            name = f"/{STACK}/push-credentials/{app}"
+            value = json.dumps(credentials)
+            self.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+
+    def _create_admin_key(self) -> None:
+        """As `backbone admin-key create` does it, but with a key that everybody knows."""
+        value = admin_keys.dump([admin_keys.seal(ADMIN_KEY, name="local", now=clock.now())])
+        name = self.environment()["BACKBONE_ADMIN_KEYS"]
+        with contextlib.suppress(self.client("ssm").exceptions.ParameterAlreadyExists):
+            self.client("ssm").put_parameter(Name=name, Value=value, Type="String")
+
+    def _edge(self, api_id: str, default_function: str, *, uploads_url: str | None = None) -> Edge:
+        return Edge(
+            self.emulator.endpoint,
+            self.outputs[api_id],
+            f"{STACK}-{default_function}",
+            self.client("lambda"),
+            uploads_url=uploads_url,
+        )
 
     def _warm_up(self) -> None:
         client = self.client("lambda")

@@ -1,50 +1,101 @@
-"""The whole document: OpenAPI 3.1."""
+"""The whole documents: OpenAPI 3.1."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from backbone.http.api import Endpoint
+from infra.build import ROOT
 from infra.openapi import examples
 from infra.openapi.schemas import Components, ErrorOut, ProblemOut, Schema
 from infra.openapi.signatures import Operation
-from infra.routes import endpoints
+from infra.routes import ADMIN, CONSUMER, HttpApi, endpoints
 
-UNDESCRIBED = ("/connect/", "/api/poc/", "/docs")
-"""What the document leaves out, as the reference's does (misc.md, section 6)."""
-
-_DESCRIPTION = """\
+_OF_CLIENTS = """\
 The Consumer API of an Enmeshed Backbone. Clients keep everything they store here encrypted end to end.
 
 Results come in the member `result`, refusals as `error`. Names in bodies and queries match in any case, unknown members
 are ignored, and bytes are base64url without padding (requests may use standard base64, too). Log in at `/connect/token`
 with the user name and password of a device."""
 
+_OF_OPERATORS = """\
+The Admin API of an Enmeshed Backbone: what its operators do. Everything but a few routes needs a key in the header
+`X-API-KEY`.
 
-def document() -> Schema:
+Results come in the member `result`, refusals as `error`. Names in bodies and queries match in any case, unknown members
+are ignored, and bytes are base64url without padding (requests may use standard base64, too)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """What is said of one HTTP API, and where; paths that begin with one of `undescribed` are left out."""
+
+    http_api: HttpApi
+    file: Path
+    version: str
+    description: str
+    undescribed: tuple[str, ...]
+    security_schemes: Schema
+    unauthorized: Schema
+
+    def describes(self, endpoint: Endpoint) -> bool:
+        """Whether it has a place in the document."""
+        return not endpoint.path.startswith(self.undescribed)
+
+
+DOCUMENTS = (
+    Document(
+        CONSUMER,
+        ROOT / "functions" / "pages" / "files" / "openapi.json",
+        "2",
+        _OF_CLIENTS,
+        # As the reference's (misc.md, section 6).
+        ("/connect/", "/api/poc/", "/docs"),
+        {
+            "oauth2": {
+                "type": "oauth2",
+                "description": "The user name and password of a device, in the name of a client.",
+                "flows": {"password": {"tokenUrl": "/connect/token", "scopes": {}}},
+            }
+        },
+        {
+            "description": "There is no token, or it is invalid or has expired. The body is empty.",
+            "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
+        },
+    ),
+    Document(
+        ADMIN,
+        ROOT / "functions" / "admin" / "files" / "openapi.json",
+        "1",
+        _OF_OPERATORS,
+        # Pages, and other spellings of what is described.
+        ("/docs", "/index.html", "/api/v1/validate"),
+        {"apiKey": {"type": "apiKey", "in": "header", "name": "X-API-KEY"}},
+        {"description": "There is no key, or it is wrong. The body is empty."},
+    ),
+)
+
+
+def document(about: Document = DOCUMENTS[0]) -> Schema:
     """The OpenAPI document of everything that has a route."""
     components = Components()
     paths: dict[str, dict[str, Schema]] = {}
     known: set[str] = set()
-    for endpoint in endpoints():
-        if not endpoint.path.startswith(UNDESCRIBED):
+    for endpoint in endpoints(about.http_api):
+        if about.describes(endpoint):
             operation = Operation(endpoint, components).describe(_operation_id(endpoint, known))
             paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
-    responses = _shared_responses(components)
+    responses = {"Unauthorized": about.unauthorized, **_shared_responses(components)}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Consumer API", "version": "2", "description": _DESCRIPTION},
+        "info": {"title": about.http_api.name, "version": about.version, "description": about.description},
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in sorted({_tag(operations) for operations in paths.values()})],
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.schemas.items())),
-            "responses": responses,
-            "securitySchemes": {
-                "oauth2": {
-                    "type": "oauth2",
-                    "description": "The user name and password of a device, in the name of a client.",
-                    "flows": {"password": {"tokenUrl": "/connect/token", "scopes": {}}},
-                }
-            },
+            "responses": dict(sorted(responses.items())),
+            "securitySchemes": about.security_schemes,
         },
     }
 
@@ -77,10 +128,6 @@ def _shared_responses(components: Components) -> dict[str, Any]:
             "description": "The result is larger than this system can return at once: fetch it from `Location`, "
             "without authorization, within a minute.",
             "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
-        },
-        "Unauthorized": {
-            "description": "There is no token, or it is invalid or has expired. The body is empty.",
-            "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
         },
         "UnsupportedMediaType": {
             "description": "The body is not of the type described.",

@@ -86,7 +86,7 @@ class Operation:
         for hint, optional in self._of_kind(Caller):
             del hint
             return [{"oauth2": []}, {}] if optional else [{"oauth2": []}]
-        return []
+        return [] if self._endpoint.anonymous else [{"apiKey": []}]
 
     def _path_parameters(self) -> Iterator[Schema]:
         kinds = {
@@ -175,6 +175,8 @@ class Operation:
             responses |= self._refused(responses)
             responses |= {"429": {"$ref": "#/components/responses/TooManyRequests"}}
             responses |= {"500": {"$ref": "#/components/responses/Unexpected"}}
+        if self._security() and {} not in self._security():
+            responses["401"] = {"$ref": "#/components/responses/Unauthorized"}
         if any(self._of_kind(Page)):
             responses["303"] = {"$ref": "#/components/responses/TooLargeToReturn"}
         return responses
@@ -225,8 +227,6 @@ class Operation:
         for status, codes in by_status.items():
             if str(status) not in described:
                 responses[str(status)] = self._refusal(status, codes)
-        if self._security() and {} not in self._security():
-            responses["401"] = {"$ref": "#/components/responses/Unauthorized"}
         if any(self._of_kind(RequestModel)) or any(self._of_kind(FormModel)):
             responses["415"] = self._refer("UnsupportedMediaType")
         return responses

@@ -17,7 +17,9 @@ def to_milliseconds(instant: datetime) -> datetime:
 
 def render(instant: datetime) -> str:
     """`yyyy-MM-ddTHH:mm:ss.fffZ`, the only timestamp format of the API; sorts like the instants do."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    # Not `%Y`, which does not fill up years before 1000.
+    utc = instant.astimezone(UTC)
+    return f"{utc.year:04d}{utc.strftime('-%m-%dT%H:%M:%S')}.{utc.microsecond // 1000:03d}Z"
 
 
 def parse(text: str) -> datetime:

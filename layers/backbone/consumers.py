@@ -5,12 +5,14 @@ id belong here.  The queue delivers at least once and in no order, so a reaction
 """
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from backbone import metrics, traces
 from backbone.correlation import current_correlation_id
 from backbone.events import DomainEvent, EventEnvelope
 from backbone.observability import logger
@@ -40,8 +42,23 @@ class Consumers:
     def handle(self, envelope: EventEnvelope) -> None:
         """React to one event.  Raises `KeyError` for an event nobody here consumes, so that it reaches the DLQ."""
         current_correlation_id.set(envelope.correlation_id)
-        self.reactions[envelope.name](envelope.event(), envelope)
-        logger.info("event handled", event_name=envelope.name, correlation_id=envelope.correlation_id)
+        began = time.perf_counter()
+        try:
+            self.reactions[envelope.name](envelope.event(), envelope)
+        except Exception:
+            metrics.event_failed(envelope.name)
+            traces.record(envelope.name, time.perf_counter() - began, status=500)
+            raise
+        seconds = time.perf_counter() - began
+        logger.info(
+            "event handled",
+            event_id=630215,
+            event_name=envelope.name,
+            duration_ms=round(seconds * 1000, 1),
+            correlation_id=envelope.correlation_id,
+        )
+        metrics.event_handled(envelope.name, seconds * 1000)
+        traces.record(envelope.name, seconds)
 
 
 def queue_handler(consumers: Consumers) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
@@ -55,7 +72,7 @@ def queue_handler(consumers: Consumers) -> Callable[[dict[str, Any], Any], dict[
         try:
             consumers.handle(EventEnvelope.from_dict(json.loads(record.body)["detail"]))
         except Exception:
-            logger.exception("event failed", message_id=record.message_id)
+            logger.exception("event failed", event_id=702822, message_id=record.message_id)
             raise
 
     def handle(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:

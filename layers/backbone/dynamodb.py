@@ -120,10 +120,23 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class QueryPage:
-    """The items of a query and the key to go on from (None: there is no more)."""
+    """The items of a query and the key to go on from (None: there is no more).
+
+    `read` is how many items were read for it, whether they passed the filter or not.
+    """
 
     items: list[Item]
     last_key: Item | None
+    read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CountPage:
+    """How many items of a query passed its filter, how many were read, and the key to go on from."""
+
+    count: int
+    last_key: Item | None
+    read: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +219,49 @@ class Table:
         if start:
             request["ExclusiveStartKey"] = encode(start)
         answer = client().query(**request)
-        last_key = answer.get("LastEvaluatedKey")
-        return QueryPage([decode(item) for item in answer["Items"]], decode(last_key) if last_key else None)
+        return QueryPage([decode(item) for item in answer["Items"]], _last_key(answer), answer["ScannedCount"])
+
+    def count_page(
+        self,
+        condition: str,
+        values: Values,
+        *,
+        index: str | None = None,
+        filter: str | None = None,
+        forward: bool = True,
+        limit: int | None = None,
+        start: Item | None = None,
+        consistent: bool = True,
+    ) -> CountPage:
+        """As `query`, but only the number comes back.  Costs as much."""
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": condition,
+            "ScanIndexForward": forward,
+            "ConsistentRead": consistent,
+            "Select": "COUNT",
+            **_names(condition, filter),
+            **_values(values),
+            **({"IndexName": index} if index else {}),
+            **({"FilterExpression": filter} if filter else {}),
+            **({"Limit": limit} if limit else {}),
+            **({"ExclusiveStartKey": encode(start)} if start else {}),
+        }
+        answer = client().query(**request)
+        return CountPage(answer["Count"], _last_key(answer), answer["ScannedCount"])
+
+    def scan_page(self, *, filter: str, values: Values, start: Item | None = None, project: str) -> QueryPage:
+        """1 MB of the whole table.  For what an operator does on purpose, never for a request or an event."""
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "FilterExpression": filter,
+            "ProjectionExpression": project,
+            **_names(filter, project),
+            **_values(values),
+            **({"ExclusiveStartKey": encode(start)} if start else {}),
+        }
+        answer = client().scan(**request)
+        return QueryPage([decode(item) for item in answer["Items"]], _last_key(answer), answer["ScannedCount"])
 
     def query_all(self, condition: str, values: Values, **options: Any) -> Iterator[Item]:
         """Every item of a query, page after page."""
@@ -234,6 +288,11 @@ class Table:
             answer = client().query(**request, ExclusiveStartKey=answer["LastEvaluatedKey"])
             counted += answer["Count"]
         return counted
+
+
+def _last_key(answer: Mapping[str, Any]) -> Item | None:
+    last_key = answer.get("LastEvaluatedKey")
+    return decode(last_key) if last_key else None
 
 
 def _write(call: Any, write: Write, **options: Any) -> Any:

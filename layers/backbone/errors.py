@@ -26,6 +26,10 @@ class BackboneError(Exception):
         self.data = data
 
 
+class InvalidInput(BackboneError):
+    """Base of what is wrong with a request as such: it is told before quotas are judged (http-common.md, section 2)."""
+
+
 class RecordNotFound(BackboneError):
     """404: missing, expired or not visible to the caller.
 
@@ -43,14 +47,14 @@ class Forbidden(BackboneError):
         super().__init__("error.platform.forbidden", "You are not allowed to perform this action.", status=403)
 
 
-class InvalidPropertyValue(BackboneError):
+class InvalidPropertyValue(InvalidInput):
     """400: well-formed input that breaks a rule of the endpoint."""
 
     def __init__(self, message: str, code: str = "error.platform.validation.invalidPropertyValue") -> None:
         super().__init__(code, message)
 
 
-class InvalidPageSize(BackboneError):
+class InvalidPageSize(InvalidInput):
     """400: a page larger than the maximum."""
 
     def __init__(self, maximum: int) -> None:
@@ -58,14 +62,14 @@ class InvalidPageSize(BackboneError):
         super().__init__(code, f"The page size must not be greater than {maximum}.")
 
 
-class InputCannotBeParsed(BackboneError):
+class InputCannotBeParsed(InvalidInput):
     """400: the request could not be bound (http-common.md, section 4.2).  `key` names the member, `''` for none."""
 
     def __init__(self, key: str, text: str) -> None:
         super().__init__("error.platform.inputCannotBeParsed", f"'{key}': {text}" if key else text)
 
 
-class RequestBodyTooLarge(BackboneError):
+class RequestBodyTooLarge(InvalidInput):
     """400: more bytes than the platform accepts."""
 
     def __init__(self) -> None:

@@ -80,6 +80,12 @@ class DeviceId(Id):
     prefix = "DVC"
 
 
+class DevicePushIdentifier(Id):
+    """`DPI…`, by which an app knows which of its accounts a push is for."""
+
+    prefix = "DPI"
+
+
 class Username(Id):
     """`USR…`, the log-in name of a device."""
 
@@ -90,6 +96,10 @@ class TierId(Id):
     """`TIR…`"""
 
     prefix = "TIR"
+
+
+QUEUED_FOR_DELETION_TIER = TierId("TIR00000000000000001")
+"""The tier of every identity that is going to be deleted."""
 
 
 class RelationshipId(Id):
@@ -113,6 +123,14 @@ class MessageId(Id):
     def at(cls, instant: datetime) -> Self:
         """A fresh id of a message created at `instant`: 7 characters of time, 10 of chance."""
         return cls(cls._of_time(instant) + random_text(LENGTH - len(cls.prefix) - _TIME_LENGTH))
+
+    @property
+    def instant(self) -> datetime:
+        """When `at` made it."""
+        number = 0
+        for digit in self[len(self.prefix) :][:_TIME_LENGTH]:
+            number = number * len(_SORTED_ALPHABET) + _SORTED_ALPHABET.index(digit)
+        return _TIME_BEGIN + timedelta(milliseconds=number)
 
     @classmethod
     def first_at(cls, instant: datetime) -> Self:
@@ -175,3 +193,15 @@ class AnnouncementId(Id):
     """`ANC…`"""
 
     prefix = "ANC"
+
+
+class TierQuotaDefinitionId(Id):
+    """`TQD…`"""
+
+    prefix = "TQD"
+
+
+class QuotaId(Id):
+    """`QUO…`, an individual quota."""
+
+    prefix = "QUO"

@@ -99,7 +99,7 @@ def settle(writes: Iterable[Write]) -> None:
             try:
                 confirm(key)
             except (BotoCoreError, ClientError):
-                logger.warning("payload left to the blobs function", exc_info=True)
+                logger.warning("payload left to the blobs function", event_id=645030, exc_info=True)
 
 
 def _keys_written(write: Write) -> Iterable[str]:

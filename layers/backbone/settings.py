@@ -42,9 +42,17 @@ class Settings(BaseModel):
     tokens_table: str = ""
     announcements_table: str = ""
     files_table: str = ""
+    quotas_table: str = ""
+    push_table: str = ""
+    overview_table: str = ""
+    push_application_arn: str = ""
+    """Of SNS, with `{platform}` and `{app_id}` to be filled in."""
+    push_app_ids: Json[dict[str, tuple[str, ...]]] = Field(default={})
+    """The app ids that there are push credentials for, by platform (`fcm`, `apns`)."""
     payload_bucket: str = ""
     event_bus: str = ""
     token_keys: str = ""
+    admin_keys: str = ""
     token_lifetime_seconds: int = Field(default=300, ge=60, le=3600)
     password_policy: Literal["strict", "relaxed"] = "strict"
     max_message_recipients: int = Field(default=1, ge=1)
@@ -58,9 +66,14 @@ class Settings(BaseModel):
     default_page_size: int = Field(default=50, ge=1, le=1000)
     max_page_size: int = Field(default=200, ge=1, le=1000)
     swagger_ui: bool = False
+    sse_wait_seconds: float = Field(default=25, ge=0, le=25)
+    sse_poll_milliseconds: int = Field(default=500, ge=50, le=10_000)
+    sse_retry_milliseconds: int = Field(default=250, ge=50, le=60_000)
     public_template_references: Json[dict[str, tuple[PublicTemplateReference, ...]]] = Field(default={})
     cors_allowed_origins: SemicolonList = ()
     cors_exposed_headers: SemicolonList = ()
+    metrics_detail: Literal["off", "service", "endpoint"] = "off"
+    """Which dimensions metrics have (`backbone.metrics`); off where nobody would read them."""
 
     @property
     def token_issuer(self) -> str:

@@ -19,6 +19,7 @@ TIMEOUT_SECONDS = 180
         pytest.param("transitions.cjs", id="every transition of a relationship from both sides"),
         pytest.param("tokens.cjs", id="tokens between identities, for onboarding and recovery"),
         pytest.param("templates.cjs", id="templates with password, for one identity, with a limit; two recipients"),
+        pytest.param("events.cjs", id="devices sync within two seconds because server-sent events tell them to"),
         pytest.param("files.cjs", id="files of all sizes, their ownership from hand to hand, an attachment"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the deployed system: Schemathesis makes requests from it, good and bad ones, and no
+"""The OpenAPI documents against the deployed system: Schemathesis makes requests from them, good and bad ones, and no
 answer is a failure of the server or one that the document does not describe."""
 
 import json
@@ -21,16 +21,17 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
+from infra.local.stack import ADMIN_KEY, CLIENT_ID, CLIENT_SECRET, LocalStack
 from tests.client import Identity
 from tests.e2e.conftest import eventually, relate
 
-DOCUMENT = Path(__file__).parents[2] / "functions" / "pages" / "files" / "openapi.json"
+FUNCTIONS = Path(__file__).parents[2] / "functions"
 EXAMPLES = 8
 """Requests to each endpoint made by chance, beside those at the limits of its schemas.  With more, the whole would take
 longer than two minutes."""
 NOT_THERE = {"/api/v2/Identities/Self/DeletionProcesses/{id}"}
 """What nobody has here; found or not found is both described."""
+HTML = "text/html; charset=utf-8"
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -39,11 +40,17 @@ CHECKS: list[Any] = [
     response_schema_conformance,
 ]
 
-_generation = GenerationConfig(modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE], deterministic=True)
+_generation = GenerationConfig(
+    modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE],
+    deterministic=True,
+    with_security_parameters=False,  # the key is sent by the test
+)
 _project = ProjectConfig(generation=_generation)
 _config = SchemathesisConfig(projects=ProjectsConfig(default=_project))
-document = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+document = json.loads((FUNCTIONS / "pages" / "files" / "openapi.json").read_text(encoding="utf-8"))
 schema = schemathesis.openapi.from_dict(document, config=_config)
+admin_document = json.loads((FUNCTIONS / "admin" / "files" / "openapi.json").read_text(encoding="utf-8"))
+admin_schema = schemathesis.openapi.from_dict(admin_document, config=_config)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +59,7 @@ def somebody(stack: LocalStack) -> Identity:
     return Identity.create(stack.base_url, CLIENT_ID, CLIENT_SECRET)
 
 
-@schema.parametrize()
-@settings(
+a_few = settings(
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
@@ -61,6 +67,10 @@ def somebody(stack: LocalStack) -> Identity:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+
+@schema.parametrize()
+@a_few
 def test_every_answer_is_described(case: schemathesis.Case, stack: LocalStack, somebody: Identity) -> None:
     headers = {"Authorization": f"Bearer {somebody.device.api.token}"}
 
@@ -68,6 +78,16 @@ def test_every_answer_is_described(case: schemathesis.Case, stack: LocalStack, s
 
     if answer.status_code == 404 and not answer.content:
         return  # a path that no route takes: http-common.md §5.3, 404 from routing: empty body
+    case.validate_response(answer, checks=CHECKS)
+
+
+@admin_schema.parametrize()
+@a_few
+def test_every_answer_to_operators_is_described(case: schemathesis.Case, stack: LocalStack) -> None:
+    answer = case.call(base_url=stack.admin_url, headers={"X-API-KEY": ADMIN_KEY}, allow_redirects=False, timeout=30)
+
+    if (not answer.content and answer.status_code == 404) or HTML in answer.headers.get("content-type", []):
+        return  # a path that no route takes
     case.validate_response(answer, checks=CHECKS)
 
 
@@ -141,6 +161,11 @@ def test_what_is_there_is_read_as_described(stack: LocalStack, world: World) -> 
 
     not_there = {path: status for path, status in found.items() if status != 200}
     assert not_there.keys() <= NOT_THERE, not_there
+
+
+def test_the_document_for_operators_is_served_as_it_is_in_the_repository(stack: LocalStack) -> None:
+    """admin-api.md §19: `GET /docs/index.html`, `/docs/v1/openapi.json` → 200 when Swagger UI is enabled"""
+    assert httpx.get(f"{stack.admin_url}/docs/v1/openapi.json").json() == admin_document
 
 
 def test_the_document_is_served_as_it_is_in_the_repository(stack: LocalStack) -> None:

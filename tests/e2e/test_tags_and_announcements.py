@@ -19,7 +19,7 @@ def announce(stack: LocalStack, *arguments: str) -> str:
     """Run the operator's command; the id of the new announcement."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "layers")])
     outcome = subprocess.run(
-        [sys.executable, "-m", "functions.announcements.operator", "create", "--severity", "High", *arguments],
+        [sys.executable, "-m", "cli", "announcement", "send", "--severity", "High", *arguments],
         env={**os.environ, **stack.environment(), "PYTHONPATH": path},
         capture_output=True,
         text=True,
@@ -30,8 +30,9 @@ def announce(stack: LocalStack, *arguments: str) -> str:
 
 
 def test_official_clients_read_tags_and_announcements(stack: LocalStack) -> None:
-    action = ["--action", "https://enmeshed.eu", "en=More", "de=Mehr"]
-    announce(stack, "--text", "en", "Welcome", "Text", "--text", "de", "Willkommen", "Text", *action)
+    german = ["--title", "de=Willkommen", "--body", "de=Text"]
+    action = ["--action", "https://enmeshed.eu en=More; de=Mehr"]
+    announce(stack, "--title", "en=Welcome", "--body", "en=Text", *german, *action)
 
     outcome = subprocess.run(
         ["node", "tags.cjs", stack.base_url, CLIENT_ID, CLIENT_SECRET],
@@ -48,8 +49,8 @@ def test_official_clients_read_tags_and_announcements(stack: LocalStack) -> None
 def test_only_recipients_see_what_is_addressed(stack: LocalStack, new_identity: NewIdentity) -> None:
     """misc.md: announcement for everybody visible to all; with recipients visible to these only"""
     alice, bob = new_identity(), new_identity()
-    for_all = announce(stack, "--text", "en", "For all", "Text")
-    for_alice = announce(stack, "--text", "en", "For Alice", "Text", "--recipient", alice.address)
+    for_all = announce(stack, "--title", "en=For all", "--body", "en=Text")
+    for_alice = announce(stack, "--title", "en=For Alice", "--body", "en=Text", "--recipient", alice.address)
 
     def seen_by(identity: Identity) -> set[str]:
         return {each["id"] for each in identity.device.api.get("/Announcements", {"language": "en"})}

@@ -18,7 +18,7 @@ from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.http import Api
 from backbone.ids import DeviceId
-from tests.support.engine import DOMAIN
+from tests.support.engine import ADMIN_KEY, DOMAIN
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 SERVICES = (
@@ -32,9 +32,25 @@ SERVICES = (
     "files",
     "tags",
     "announcements",
+    "push",
     "pages",
+    "quotas",
+)
+ADMIN_SERVICES = (
+    "admin",
+    "devices",
+    "quotas",
+    "relationships",
+    "messages",
+    "tokens",
+    "announcements",
+    "challenges",
+    "overview",
 )
 
+
+_ENTRY_POINTS = {"Token": "token", "Sse": "sse"}
+"""Of functions that share a handler with others."""
 
 _callers = itertools.count()
 
@@ -82,21 +98,29 @@ class Answer:
 
 
 class InProcessApi:
-    """Calls handlers like API Gateway does; all of them, or those of some services only."""
+    """Calls handlers like API Gateway does; all of them, or those of some services only.
 
-    def __init__(self, services: Iterable[str] = SERVICES) -> None:
+    With `admin`, it is the Admin API, and requests bring its key unless they bring another.
+    """
+
+    def __init__(self, services: Iterable[str] = SERVICES, *, admin: bool = False) -> None:
+        self._admin = admin
         self._routes: list[tuple[str, str, re.Pattern[str], Any]] = []
         for service in services:
             for file in sorted((FUNCTIONS / service).glob("*api.py")):
                 module = importlib.import_module(f"functions.{service}.{file.stem}")
                 handlers = importlib.import_module(f"functions.{service}.handler")
                 for api in (value for value in vars(module).values() if isinstance(value, Api)):
-                    for endpoint in api.endpoints:
-                        pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", endpoint.path))
-                        handler = getattr(handlers, "token" if endpoint.function == "Token" else "http")
-                        self._routes.append((endpoint.method, endpoint.path, pattern, handler))
+                    if api.admin is admin:
+                        self._add(api, handlers)
         # Fixed segments win over parameters, as in API Gateway.
         self._routes.sort(key=lambda route: route[1].count("{"))
+
+    def _add(self, api: Api, handlers: Any) -> None:
+        for endpoint in api.endpoints:
+            pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", endpoint.path))
+            entry_point = "admin" if self._admin else _ENTRY_POINTS.get(endpoint.function, "http")
+            self._routes.append((endpoint.method, endpoint.path, pattern, getattr(handlers, entry_point)))
 
     def request(
         self,
@@ -112,6 +136,8 @@ class InProcessApi:
     ) -> Answer:
         """Send one request; `json_body` unless it is left out, else `body` as it is."""
         sent = {"host": "localhost:8090"}
+        if self._admin:
+            sent = {"host": "localhost:8091", "x-api-key": ADMIN_KEY}
         if json_body is not ...:
             body = json.dumps(json_body).encode()
             sent["content-type"] = "application/json"
@@ -127,7 +153,8 @@ class InProcessApi:
                 break
         else:
             route_path, match = "", None
-            handler = importlib.import_module("functions.gateway.handler").http
+            service, entry_point = ("admin", "admin") if self._admin else ("gateway", "http")
+            handler = getattr(importlib.import_module(f"functions.{service}.handler"), entry_point)
         event = {
             "version": "2.0",
             "routeKey": f"{method} {route_path}" if match else "$default",

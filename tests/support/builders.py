@@ -1,24 +1,33 @@
 """Records of other services, put in place for a test.  Their shape is the owner's own code."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from backbone import clock
+from backbone import clock, dynamodb
 from backbone.addresses import Address
 from backbone.caller import Caller
-from backbone.ids import DeviceId, RelationshipTemplateId, TierId
-from backbone.readmodels import identities
+from backbone.dynamodb import write
+from backbone.ids import DeviceId, RelationshipTemplateId, TierId, random_text
+from backbone.quotas import Metric, Period
+from backbone.quotas import store as quotas_store
+from backbone.readmodels import identities, tiers
 from backbone.readmodels.relationships import table as relationships_table
 from functions.announcements import domain as announcements_domain
 from functions.announcements.domain import Announcement
 from functions.announcements.store import AnnouncementStore
 from functions.devices import passwords
-from functions.devices.client_store import ClientStore
+from functions.devices.client_store import ClientStore, client_item, client_key, directory_key
+from functions.devices.client_store import partition_of as client_partition
 from functions.devices.domain import DeviceAndUser, Identity, IdentityStatus, new_device
+from functions.devices.identity_counts import all_parts
 from functions.devices.items import identity_item, identity_key
 from functions.devices.oauth_clients import Client
 from functions.devices.store import DeviceStore
+from functions.devices.tier_store import partition_of as tier_partition
+from functions.devices.tier_store import tier_items
+from functions.devices.tiers import Tier
 from functions.relationships import domain as relationships_domain
 from functions.relationships import items as relationship_items
 from functions.relationships.domain import Action
@@ -39,6 +48,7 @@ def given_identity(
     public_key: bytes = b"{}",
     deletion_grace_period_ends_at: datetime | None = None,
     backup_device_id: DeviceId | None = None,
+    tier_id: TierId = TIER,
 ) -> Identity:
     """An identity without devices (owner: devices)."""
     identity = Identity(
@@ -46,7 +56,7 @@ def given_identity(
         public_key=public_key,
         identity_version=1,
         client_id="test",
-        tier_id=TIER,
+        tier_id=tier_id,
         status=IdentityStatus(status),
         created_at=LONG_AGO,
         deletion_grace_period_ends_at=deletion_grace_period_ends_at,
@@ -77,19 +87,66 @@ def given_device(
     return new
 
 
-def given_client(client_id: str = "test", secret: str = "test", *, max_identities: int | None = None) -> Client:
+def given_client(
+    client_id: str = "test", secret: str = "test", *, max_identities: int | None = None, default_tier: TierId = TIER
+) -> Client:
     """An OAuth client (owner: devices)."""
     client = Client(
         client_id=client_id,
         secret_hash=hash_of(secret),
         display_name=client_id,
-        default_tier=TIER,
+        default_tier=default_tier,
         max_identities=max_identities,
         identities=0,
         created_at=LONG_AGO,
     )
-    ClientStore().add(client)
+    if default_tier == TIER:
+        given_tier()
+    if ClientStore().get(client_id) is None:
+        item = {**(client_key(client_id) or {}), **client_item(client), "identities": 0}
+        parts = [{**part, "identities": 0} for part in all_parts(client_partition(client_id))]
+        _put(item, directory_key(client_id), *(parts if max_identities is None else []))
+        identities.table().update(tiers.key(default_tier), "ADD #clients :one", {"one": 1})
     return client
+
+
+def given_tier(tier_id: TierId = TIER, name: str = "Basic") -> Tier:
+    """A tier (owner: devices)."""
+    tier = Tier(tier_id, name)
+    if tiers.find(tier_id) is None:
+        parts = [{**part, "identities": 0, "queued": 0} for part in all_parts(tier_partition(tier_id))]
+        _put(*tier_items(tier, LONG_AGO), *parts)
+    return tier
+
+
+def _put(*items: Mapping[str, Any]) -> None:
+    # Transactions of this size take moto a tenth of a second.
+    requests = [{"PutRequest": {"Item": dynamodb.encode(item)}} for item in items]
+    dynamodb.client().batch_write_item(RequestItems={identities.table().name: requests})
+
+
+def given_tier_quota(metric: Metric, max: int, period: Period = Period.TOTAL, *, tier_id: str = TIER) -> str:
+    """A definition of a tier, the one of `given_identity` unless told otherwise; its id (owner: quotas)."""
+    definition_id = f"TQD{random_text(17)}"
+    quota = {"id": definition_id, "max": max}
+    name = quotas_store.definition_attribute(metric, period)
+    quotas_store.table().update(quotas_store.tier_key(tier_id), f"SET #{name} = :quota", {"quota": quota})
+    quotas_store.tiers.forget()
+    return definition_id
+
+
+def given_individual_quota(address: Address, metric: Metric, max: int, period: Period = Period.TOTAL) -> str:
+    """A quota of one identity; its id (owner: quotas)."""
+    quota_id = f"QUO{random_text(17)}"
+    name = quotas_store.individual_quota_attribute(period)
+    key = quotas_store.metric_key(address, metric)
+    quotas_store.table().update(key, f"SET #{name} = :quota", {"quota": {"id": quota_id, "max": max}})
+    return quota_id
+
+
+def usage_of(address: Address, metric: Metric) -> dict[str, int]:
+    """What is counted of an identity, by the name of the window; empty if nothing ever was (owner: quotas)."""
+    return dict(quotas_store.usage_in(quotas_store.table().get(quotas_store.metric_key(address, metric))))
 
 
 _WAYS_TO_STATUS: dict[str, list[tuple[str, Action]]] = {
@@ -120,6 +177,9 @@ def given_relationship(
     head, pair = relationship_items.head_item(step.after, step.event), relationship_items.pair_item(step.after)
     for item in (*entries, head, pair):
         relationships_table().put(item)
+    for address in (from_, to):
+        number, metric = int(address in step.after.counted_for), Metric.NUMBER_OF_RELATIONSHIPS
+        write(quotas_store.counting(address, metric, number, now=clock.now(), created_at=created_at))
     return step.after
 
 

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 from moto.dynamodb.models import dynamodb_backends
 
-from backbone import access_tokens, dynamodb
+from backbone import access_tokens, admin_keys, clock, dynamodb
+from backbone.quotas import store as quotas_store
 from backbone.settings import settings
 from tests.support.schema import SERVICES, table_definition
 
@@ -31,6 +32,9 @@ REGION = "eu-central-1"
 MOTO_ACCOUNT = "123456789012"
 BUCKET = "payloads"
 TOKEN_KEYS = "/test/token-keys"
+ADMIN_KEYS = "/test/admin-keys"
+ADMIN_KEY = "test"
+PUSH_APP_ID = "org.example.app"
 _endpoint: str | None = None
 
 
@@ -81,6 +85,8 @@ def forget_environment() -> None:
     """Let the next use see the new environment."""
     settings.cache_clear()
     access_tokens.forget_keys()
+    admin_keys.forget_keys()
+    quotas_store.tiers.forget()
 
 
 def use_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
@@ -103,7 +109,10 @@ def environment(run: str) -> dict[str, str]:
         "BACKBONE_DID_DOMAIN": DOMAIN,
         "BACKBONE_PAYLOAD_BUCKET": BUCKET,
         "BACKBONE_TOKEN_KEYS": TOKEN_KEYS,
+        "BACKBONE_ADMIN_KEYS": ADMIN_KEYS,
         "BACKBONE_EVENT_BUS": "backbone",
+        "BACKBONE_PUSH_APP_IDS": json.dumps({"fcm": [PUSH_APP_ID], "apns": [PUSH_APP_ID]}),
+        "BACKBONE_PUSH_APPLICATION_ARN": f"arn:aws:sns:{REGION}:{MOTO_ACCOUNT}:app/{{platform}}/test_{{app_id}}",
         "BACKBONE_PASSWORD_POLICY": "relaxed",
         "BACKBONE_MAX_MESSAGE_RECIPIENTS": "5",
     }
@@ -151,6 +160,7 @@ def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -
         create_moto_tables(run)
     aws("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     put_token_keys([_PRIVATE], [_PUBLIC])
+    put_admin_keys(ADMIN_KEY)
 
 
 def put_token_keys(private: list[dict[str, Any]], public: list[dict[str, Any]]) -> None:
@@ -159,6 +169,13 @@ def put_token_keys(private: list[dict[str, Any]], public: list[dict[str, Any]]) 
     for kind, keys, store_as in (("private", private, "SecureString"), ("public", public, "String")):
         ssm.put_parameter(Name=f"{TOKEN_KEYS}/{kind}", Value=json.dumps({"keys": keys}), Type=store_as, Overwrite=True)
     access_tokens.forget_keys()
+
+
+def put_admin_keys(*keys: str) -> None:
+    """Set the keys that open the Admin API."""
+    sealed = [admin_keys.seal(key, name=f"key {number}", now=clock.now()) for number, key in enumerate(keys)]
+    aws("ssm").put_parameter(Name=ADMIN_KEYS, Value=admin_keys.dump(sealed), Type="String", Overwrite=True)
+    admin_keys.forget_keys()
 
 
 def forged_token(claims: dict[str, object], *, algorithm: str, key: object, key_id: str = "test-key") -> str:

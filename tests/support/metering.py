@@ -14,8 +14,12 @@ _WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 
 @dataclass
 class Meter:
-    """What a piece of code has cost so far."""
+    """What a piece of code has cost so far.
 
+    Every call takes `latency_seconds` longer, so that calls made at the same time overlap however busy the machine is.
+    """
+
+    latency_seconds: float = 0
     calls: list[str] = field(default_factory=list)
     read_units: float = 0
     write_units: float = 0
@@ -41,6 +45,7 @@ class Meter:
 
     def _start(self, context: dict[str, Any], **_: Any) -> None:
         context["began"] = time.perf_counter()
+        time.sleep(self.latency_seconds)
 
     def _note(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
         self.calls.append(model.name)
@@ -70,9 +75,9 @@ def _size(item: dict[str, Any]) -> int:
 
 
 @contextmanager
-def metered() -> Iterator[Meter]:
+def metered(latency_seconds: float = 0) -> Iterator[Meter]:
     """Meter every DynamoDB call inside the block.  Capacity units need DynamoDB Local; moto reports none."""
-    meter = Meter()
+    meter = Meter(latency_seconds)
     events = dynamodb.client().meta.events
     events.register("provide-client-params.dynamodb", meter._ask)
     events.register("before-call.dynamodb", meter._start)

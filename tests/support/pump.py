@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 
+from backbone import clock
 from backbone.consumers import Consumers
 from backbone.dynamodb import client, decode
 from backbone.events import EventEnvelope
@@ -25,6 +26,8 @@ PRODUCERS = (
     "synchronization",
     "tokens",
     "files",
+    "quotas",
+    "push",
 )
 CONSUMERS = tuple(sorted((Path(__file__).parents[2] / "functions").glob("*/*consumers.py")))
 
@@ -59,7 +62,7 @@ class EventPump:
                 for record in self._records(stream, shard["ShardId"]):
                     images = (record["dynamodb"].get(name) for name in ("OldImage", "NewImage"))
                     before, after = (decode(image) if image else None for image in images)
-                    events += new_events(before, after)
+                    events += new_events(before, after, at=clock.now())
         return events
 
     def _records(self, stream: str, shard: str) -> list[Any]:

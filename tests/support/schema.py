@@ -7,7 +7,19 @@ from typing import Any
 import yaml
 
 STORAGE = Path(__file__).parents[2] / "infra" / "storage.yaml"
-SERVICES = ("challenges", "devices", "relationships", "messages", "synchronization", "tokens", "files", "announcements")
+SERVICES = (
+    "challenges",
+    "devices",
+    "relationships",
+    "messages",
+    "synchronization",
+    "tokens",
+    "files",
+    "announcements",
+    "quotas",
+    "push",
+    "overview",
+)
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,5 +1,5 @@
 """Domain events: what services tell each other.  Contract: events.md; how they travel: docs/events.md."""
 
-from backbone.events.base import EVENTS, DomainEvent, EventEnvelope, carried, carried_by
+from backbone.events.base import EVENTS, DomainEvent, EventEnvelope, carried, carried_by, farewell, farewell_of
 
-__all__ = ["EVENTS", "DomainEvent", "EventEnvelope", "carried", "carried_by"]
+__all__ = ["EVENTS", "DomainEvent", "EventEnvelope", "carried", "carried_by", "farewell", "farewell_of"]

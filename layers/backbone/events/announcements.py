@@ -1,21 +1,13 @@
 """Events raised by Announcements.  Contract: misc.md, section 2.2."""
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
 from backbone.addresses import Address
 from backbone.events.base import DomainEvent
+from backbone.events.texts import TextInLanguage
 from backbone.ids import AnnouncementId
 
 
-class AnnouncementText(BaseModel):
-    """Title and body in one language."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
-
-    language: str
-    title: str
-    body: str
+class AnnouncementText(TextInLanguage):
+    """An announcement in one language."""
 
 
 class AnnouncementCreated(DomainEvent):

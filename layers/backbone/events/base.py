@@ -18,6 +18,8 @@ from backbone import clock
 from backbone.correlation import current_correlation_id
 
 ATTRIBUTE = "events"
+FAREWELL = "onRemoval"
+"""The attribute of an item with the event that is raised when the item goes."""
 EVENTS: dict[str, type["DomainEvent"]] = {}
 """Every event of the system by name."""
 
@@ -83,6 +85,23 @@ def carried(events: Iterable[DomainEvent], time: datetime) -> str | None:
     """
     forms = [EventEnvelope.of(event, time).to_dict() for event in events]
     return json.dumps(forms, separators=(",", ":"), ensure_ascii=False) if forms else None
+
+
+def farewell(event: DomainEvent) -> str:
+    """The value of an item's attribute `onRemoval`: the event that its end raises, whether it is deleted or expires.
+
+    JSON `[name, id, payload]`, compact, because it is stored for as long as the item is.
+    """
+    form = [event.name, event.event_id, event.model_dump(mode="json", by_alias=True)]
+    return json.dumps(form, separators=(",", ":"), ensure_ascii=False)
+
+
+def farewell_of(item: dict[str, Any] | None, time: datetime) -> list[EventEnvelope]:
+    """The event that the end of an item raises at `time`; none if the item says nothing."""
+    if item is None or FAREWELL not in item:
+        return []
+    name, event_id, payload = json.loads(item[FAREWELL])
+    return [EventEnvelope(event_id, name, time, current_correlation_id.get(), payload)]
 
 
 def carried_by(item: dict[str, Any] | None) -> list[EventEnvelope]:

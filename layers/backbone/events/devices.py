@@ -5,11 +5,12 @@ from datetime import datetime
 from backbone import clock
 from backbone.addresses import Address
 from backbone.events.base import DomainEvent
+from backbone.events.texts import TextInLanguage
 from backbone.ids import DeviceId, IdentityDeletionProcessId, TierId
 
 
 class IdentityCreated(DomainEvent):
-    """An identity was created.  → quotas."""
+    """An identity was created.  → nobody."""
 
     address: Address
     tier: TierId
@@ -31,7 +32,7 @@ class BackupDeviceUsed(DomainEvent):
 
 
 class TierCreated(DomainEvent):
-    """There is a new tier.  → quotas."""
+    """There is a new tier.  → nobody."""
 
     tier_id: TierId
     tier_name: str
@@ -39,6 +40,16 @@ class TierCreated(DomainEvent):
     @property
     def event_id(self) -> str:
         return f"{self.tier_id}/Created"
+
+
+class TierDeleted(DomainEvent):
+    """A tier is gone, and nobody had it.  → quotas."""
+
+    tier_id: TierId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.tier_id}/Deleted"
 
 
 class IdentityToBeDeleted(DomainEvent):
@@ -95,7 +106,7 @@ class FeatureFlagsOfIdentityChanged(DomainEvent):
 
 
 class TierOfIdentityChanged(DomainEvent):
-    """An identity belongs to another tier.  → quotas."""
+    """An identity belongs to another tier.  → nobody (quotas read it with every request)."""
 
     identity_address: Address
     old_tier_id: TierId
@@ -137,11 +148,12 @@ class DeletionGracePeriodReminderDue(DomainEvent):
 
 
 class NotificationRequested(DomainEvent):
-    """Somebody wants these identities to get the configured notification `code`.  → push."""
+    """Somebody wants these identities to get the notification that is configured as `code`.  → push."""
 
     notification_id: str
     code: str
     recipients: tuple[Address, ...]
+    texts: tuple[TextInLanguage, ...]
 
     @property
     def event_id(self) -> str:

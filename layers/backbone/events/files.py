@@ -9,7 +9,7 @@ from backbone.ids import FileId
 
 
 class FileUploaded(DomainEvent):
-    """A file was uploaded.  → quotas."""
+    """A file was uploaded.  → nobody (quotas count it with its creation)."""
 
     file_id: FileId
     owner: Address
@@ -17,6 +17,19 @@ class FileUploaded(DomainEvent):
     @property
     def event_id(self) -> str:
         return f"{self.file_id}/Created"
+
+
+class FileRemoved(DomainEvent):
+    """A file was deleted or has expired long ago.  → quotas (of its creator; `cipher_size` in bytes)."""
+
+    file_id: FileId
+    created_by: Address
+    created_at: datetime
+    cipher_size: int
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.file_id}/Removed"
 
 
 class FileOwnershipLocked(DomainEvent):

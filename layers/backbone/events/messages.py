@@ -24,7 +24,7 @@ class MessageRecipient(BaseModel):
 class MessageCreated(DomainEvent):
     """A message was accepted.
 
-    → synchronization (external event MessageReceived per recipient), messages (numbers mailboxes), quotas.
+    → synchronization (external event MessageReceived per recipient), messages (numbers mailboxes).
     """
 
     message_id: MessageId

@@ -9,7 +9,7 @@ from backbone.ids import IdentityDeletionProcessId, RelationshipId, Relationship
 
 
 class RelationshipTemplateCreated(DomainEvent):
-    """A template was created.  → quotas."""
+    """A template was created.  → nobody (quotas count it with its creation)."""
 
     template_id: RelationshipTemplateId
     created_by: Address
@@ -17,6 +17,18 @@ class RelationshipTemplateCreated(DomainEvent):
     @property
     def event_id(self) -> str:
         return f"{self.template_id}/Created"
+
+
+class RelationshipTemplateRemoved(DomainEvent):
+    """A template was deleted or has expired long ago without having been used.  → quotas."""
+
+    template_id: RelationshipTemplateId
+    created_by: Address
+    created_at: datetime
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.template_id}/Removed"
 
 
 class RelationshipTemplateAllocationsExhausted(DomainEvent):
@@ -33,7 +45,7 @@ class RelationshipTemplateAllocationsExhausted(DomainEvent):
 class RelationshipStatusChanged(DomainEvent):
     """A relationship was created, answered, terminated or decomposed.
 
-    → synchronization (for the peer), messages, quotas.
+    → synchronization (for the peer), messages.
 
     `audit_position` counts the entries of the audit log and makes each change unique.
     """
@@ -114,6 +126,17 @@ class PeerDeleted(DomainEvent):
     @property
     def event_id(self) -> str:
         return f"{self.relationship_id}/PeerDeleted/{self.deletion_process_id}"
+
+
+class RelationshipRemoved(DomainEvent):
+    """A relationship that both sides have left is gone for good.  → relationships (for its template)."""
+
+    relationship_id: RelationshipId
+    template_id: RelationshipTemplateId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.relationship_id}/Removed"
 
 
 class PeerFeatureFlagsChanged(DomainEvent):

@@ -7,6 +7,7 @@ annotation                      bound from
 ==============================  =====================================================================
 `Caller`, `Caller | None`       the access token (required, or evaluated when valid)
 an id or `Address` type         the path segment of the same name
+`str`                           the path segment of the same name as it is, for names that follow no rule
 a `RequestModel` (`| None`)     the JSON body (optional when `None` is allowed)
 a `FormModel`                   the multipart form in the body
 a `QueryModel`                  the query string
@@ -14,6 +15,7 @@ a `HeaderModel`                 the headers
 `Page`                          `PageNumber` and `PageSize`
 `RequestContext`                the circumstances of the request
 `RawRequest`                    headers and body as sent, for the endpoint that speaks another protocol
+`Allowance`                     the caller's quotas, on a route with `limited_by`; by `Api`, after all others
 ==============================  =====================================================================
 
 Everything is bound first (400 `inputCannotBeParsed`); only then the page size and the rules of the models speak, so the
@@ -39,6 +41,7 @@ from backbone.http.forms import is_multipart, parts_of
 from backbone.http.models import FormModel, HeaderModel, QueryModel, RequestModel
 from backbone.http.paging import Page, PageQuery
 from backbone.ids import Id
+from backbone.quotas import Allowance
 from backbone.rules import RULE
 
 JSON_DEPTH = 32
@@ -60,12 +63,16 @@ class Binder:
     """The compiled signature of one route."""
 
     parameters: tuple[_Parameter, ...]
+    allowance: str | None = None
+    """The name of the parameter for the caller's quotas, which is left to `Api`."""
 
     @classmethod
     def of(cls, view: Callable[..., Any]) -> "Binder":
         """Read the annotations of `view`.  Raises `TypeError` for one that cannot be bound."""
         hints = typing.get_type_hints(view)
-        return cls(tuple(_parameter(name, hints[name]) for name in inspect.signature(view).parameters))
+        names = list(inspect.signature(view).parameters)
+        allowance = next((name for name in names if hints[name] is Allowance), None)
+        return cls(tuple(_parameter(name, hints[name]) for name in names if name != allowance), allowance)
 
     @property
     def needs_caller(self) -> bool:
@@ -130,6 +137,8 @@ _KINDS: tuple[type, ...] = (RequestModel, FormModel, QueryModel, HeaderModel, Pa
 
 
 def _kind(hint: type) -> Any:
+    if hint is str:
+        return str
     return next((kind for kind in _KINDS if isinstance(hint, type) and issubclass(hint, kind)), None)
 
 
@@ -138,6 +147,10 @@ def _from_path(parameter: _Parameter, request: Request, path: Mapping[str, str])
         return parameter.type.parse(path[parameter.name])  # type: ignore[attr-defined]  # Id and Address have it
     except PydanticCustomError as broken:
         raise _BrokenRule(InvalidPropertyValue(broken.message(), str((broken.context or {})["code"]))) from None
+
+
+def _as_it_is(parameter: _Parameter, request: Request, path: Mapping[str, str]) -> str:
+    return path[parameter.name]
 
 
 def _from_query(parameter: _Parameter, request: Request, path: Mapping[str, str]) -> Any:
@@ -190,6 +203,7 @@ _SOURCES: dict[Any, Callable[[_Parameter, Request, Mapping[str, str]], Any]] = {
     Page: _from_page,
     Id: _from_path,
     Address: _from_path,
+    str: _as_it_is,
 }
 
 

@@ -28,6 +28,12 @@ class RequestContext:
     trace_id: str
     origin: str | None
     base_url: str
+    accept: str = "*/*"
+
+    @property
+    def route(self) -> str:
+        """The line of the route table, for logs and metrics: it names no ids."""
+        return f"{self.method} {self.path}"
 
     @classmethod
     def of(cls, request: Request) -> "RequestContext":
@@ -42,6 +48,7 @@ class RequestContext:
             trace_id=str(gateway.get("requestId") or uuid.uuid4().hex),
             origin=request.headers.get("origin"),
             base_url=_base_url(request),
+            accept=gateway.get("accept") or request.headers.get("accept", "*/*"),
         )
 
 

@@ -2,7 +2,7 @@
 
 HTTP APIs send payload 2.0, Chalice routes on the shape of REST APIs (1.0): a few renamed members are the whole
 difference, except for the query string, where 2.0 joins repeated parameters with commas and only `rawQueryString` tells
-them apart.
+them apart, and for cookies, which 2.0 takes out of the headers.
 """
 
 from collections.abc import Callable
@@ -23,6 +23,10 @@ def to_chalice_event(event: LambdaEvent) -> LambdaEvent:
         return event
     gateway = event["requestContext"]
     _, _, route_path = event["routeKey"].partition(" ")
+    headers = dict(event.get("headers") or {})
+    accept = headers.get("accept")
+    if cookies := event.get("cookies"):
+        headers["cookie"] = "; ".join(cookies)
     return {
         "requestContext": {
             "resourcePath": route_path,
@@ -30,10 +34,12 @@ def to_chalice_event(event: LambdaEvent) -> LambdaEvent:
             "path": event["rawPath"],
             "requestId": gateway["requestId"],
             "requestTimeEpoch": gateway.get("timeEpoch"),
+            "accept": accept,
         },
         "path": event["rawPath"],
         # What the client accepts is ignored (http-common.md, section 5.3); Chalice would refuse it binary answers.
-        "headers": {**(event.get("headers") or {}), "accept": "*/*"},
+        # The one route that looks at it finds it in its `RequestContext`.
+        "headers": {**headers, "accept": "*/*"},
         "pathParameters": event.get("pathParameters"),
         "multiValueQueryStringParameters": parse_qs(event.get("rawQueryString") or "", keep_blank_values=True),
         "stageVariables": event.get("stageVariables"),

@@ -1,5 +1,6 @@
 """Identities as other services read them.  Owner: functions/devices."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backbone.dynamodb import Item, Key, Table, Write
@@ -7,18 +8,21 @@ from backbone.settings import settings
 
 ACTIVE = "Active"
 DELETING = "Deleting"
+DEVICES, DELETION_PROCESSES = "D#", "P#"
+"""What the sort keys of an identity's devices and deletion processes begin with; both have `createdAt`."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityView:
-    """The status of an identity: `Active`, `ToBeDeleted` or `Deleting`."""
+    """The status of an identity (`Active`, `ToBeDeleted` or `Deleting`), and its tier."""
 
     status: str
+    tier_id: str
 
     @classmethod
     def of(cls, item: Item) -> "IdentityView":
         """Read the owner's item."""
-        return cls(item["status"])
+        return cls(item["status"], item["tierId"])
 
     @property
     def is_active(self) -> bool:
@@ -34,6 +38,16 @@ def table() -> Table:
 def key(address: str) -> Key:
     """The item of an identity."""
     return {"pk": f"ID#{address}", "sk": "I"}
+
+
+def is_identity(item: Item) -> bool:
+    """Whether an item of an identity's partition is the identity itself."""
+    return bool(item["sk"] == "I")
+
+
+def partition_of(address: str) -> Iterator[Item]:
+    """The identity, its devices and its deletion processes: 1 consistent query (1 RCU per 4 KB, about 12 of them)."""
+    return table().query_all("pk = :pk", {"pk": f"ID#{address}"})
 
 
 def check_active(address: str) -> Write:

@@ -53,3 +53,30 @@ def test_listing_does_not_cost_more_when_others_have_more(local_dynamodb: None) 
         store.visible_to(alice, now=clock.now())
 
     assert meter.read_units <= 2
+
+
+def test_operators_read_one_with_one_call(local_dynamodb: None) -> None:
+    announcement = given_announcement()
+    with metered() as meter:
+        store.get(announcement.id, now=clock.now())
+
+    assert meter.calls == ["BatchGetItem"]
+    assert meter.read_units <= 2  # the engine counts an absent item as nothing, AWS bills 1
+
+
+def test_operators_list_all_with_one_query(local_dynamodb: None) -> None:
+    for _ in range(3):
+        given_announcement(new_caller().address)
+    with metered() as meter:
+        assert len(store.all(now=clock.now())) == 3
+
+    assert (meter.calls, meter.read_units) == (["Query"], 1)
+
+
+@pytest.mark.parametrize(("recipients", "units"), [(0, 2), (3, 8)])
+def test_deleting_is_one_transaction(local_dynamodb: None, recipients: int, units: int) -> None:
+    announcement = given_announcement(*(new_caller().address for _ in range(recipients)))
+    with metered() as meter:
+        store.delete(announcement)
+
+    assert (meter.calls, meter.write_units) == (["TransactWriteItems"], units)

@@ -9,7 +9,15 @@ from backbone.dynamodb import Table, client, decode
 from backbone.errors import RecordNotFound
 from backbone.events import carried_by
 from backbone.settings import settings
-from functions.announcements.domain import Action, Severity, Text
+from functions.announcements.domain import (
+    MAX_ACTIONS,
+    MAX_IQL_QUERY_LENGTH,
+    MAX_LINK_LENGTH,
+    MAX_TEXT_BYTES,
+    Action,
+    Severity,
+    Text,
+)
 from functions.announcements.store import AnnouncementStore
 from tests.support.api import new_caller
 from tests.support.builders import given_announcement
@@ -49,6 +57,21 @@ def test_each_identity_sees_its_own_and_everybodys(engine: str) -> None:
     assert store.visible_to(bob, now=NOW) == [for_all, for_two, for_bob]
     assert store.visible_to(carol, now=NOW) == [for_all]
     assert store.all(now=NOW) == [for_all, for_two, for_bob]
+
+
+def test_the_largest_announcement_fits_an_item(engine: str) -> None:
+    """Every limit of the domain at once, in characters of four bytes."""
+    wide = "\N{GRINNING FACE}"
+
+    announcement = given_announcement(
+        *(new_caller().address for _ in range(100)),
+        is_silent=True,
+        texts=[("en", Text("T", wide * ((MAX_TEXT_BYTES - 20) // 4)))],
+        actions=[Action({"en": wide * 30, "de": wide * 30}, wide * MAX_LINK_LENGTH)] * MAX_ACTIONS,
+        iql_query=wide * MAX_IQL_QUERY_LENGTH,
+    )
+
+    assert store.get(announcement.id, now=NOW) == announcement
 
 
 @pytest.mark.parametrize("count", [98, 99, 100])

@@ -128,6 +128,11 @@ def get_address(address: Address) -> Items:
     return Items(number=1)
 
 
+@api.get("/names/{name}")
+def get_name(name: str) -> list[str]:
+    return [name]
+
+
 @api.get("/version")
 def version(header: VersionHeader) -> Items:
     return Items(number=header.supported)
@@ -194,6 +199,12 @@ def post(content: Any, content_type: str = "application/json") -> Answer:
 
 NOT_PARSED = (400, "error.platform.inputCannotBeParsed")
 BROKEN_RULE = (400, "error.platform.validation.invalidPropertyValue")
+
+
+@pytest.mark.parametrize("name", ["CLTabc", "An äpp/1", "", " ", "x" * 1000])
+def test_a_name_in_a_path_follows_no_rule(call: Call, name: str) -> None:
+    """admin-api.md §4: client ids themselves are free text"""
+    assert call("GET", "/names/{name}", name=name).result == [name]
 
 
 def test_every_response_has_the_common_headers(call: Call) -> None:

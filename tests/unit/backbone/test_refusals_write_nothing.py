@@ -9,7 +9,7 @@ import pytest
 
 from backbone import dynamodb, payloads
 from backbone.caller import Caller
-from infra.routes import endpoints
+from infra.routes import ADMIN, endpoints
 from tests.support.api import InProcessApi, new_caller
 from tests.support.builders import given_device, given_identity
 from tests.support.engine import BUCKET
@@ -17,6 +17,7 @@ from tests.support.engine import BUCKET
 pytestmark = pytest.mark.slow
 
 WRITING = [(endpoint.method, endpoint.path) for endpoint in endpoints() if endpoint.method != "GET"]
+WRITING_FOR_OPERATORS = [(each.method, each.path) for each in endpoints(ADMIN) if each.method != "GET"]
 HOSTILE: list[bytes] = [
     b"{",
     b"null",
@@ -58,9 +59,26 @@ def test_a_refused_request_writes_nothing(api: InProcessApi, method: str, path: 
         for content_type in ("application/json", "text/plain")
     ]
 
-    refusals = [answer.status for answer in answers]
-    assert all(status < 500 for status in refusals), refusals
-    if all(status >= 400 for status in refusals):
+    assert_only_success_writes([answer.status for answer in answers], before)
+
+
+@pytest.mark.parametrize(("method", "path"), WRITING_FOR_OPERATORS)
+def test_a_refused_request_of_an_operator_writes_nothing(admin: InProcessApi, method: str, path: str) -> None:
+    given_identity(new_caller().address)
+    before = everything_stored()
+
+    answers = [
+        admin.request(method, re.sub(r"\{\w+\}", "XXX", path), body=body, headers={"content-type": content_type})
+        for body in HOSTILE
+        for content_type in ("application/json", "text/plain")
+    ]
+
+    assert_only_success_writes([answer.status for answer in answers], before)
+
+
+def assert_only_success_writes(statuses: list[int], before: dict[str, Any]) -> None:
+    assert all(status < 500 for status in statuses), statuses
+    if all(status >= 400 for status in statuses):
         assert everything_stored() == before
 
 

@@ -31,6 +31,13 @@ def test_a_service_imports_no_other_service(path: Path) -> None:
     assert services <= {own}
 
 
+@pytest.mark.parametrize("path", FUNCTIONS + LAYER, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_commands_import_what_commands_need(path: Path) -> None:
+    """`operator*.py` stays out of the packages of functions (infra/build.py)."""
+    of_commands = {name for name in imported(path) if re.match(r"(cli|typer|rich)\b|functions\.\w+\.operator", name)}
+    assert path.name.startswith("operator") or not of_commands
+
+
 @pytest.mark.parametrize("path", LAYER, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_layer_imports_no_service(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith("functions")]

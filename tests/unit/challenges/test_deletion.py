@@ -8,11 +8,13 @@ from backbone.dynamodb import Table, client, decode
 from backbone.events import EventEnvelope, carried_by
 from backbone.events.devices import IdentityDeleted
 from backbone.ids import IdentityDeletionProcessId
+from backbone.quotas import Allowance, Metric
 from backbone.settings import settings
 from functions.challenges import domain
 from functions.challenges.consumers import consumers
 from functions.challenges.store import ChallengeStore
-from tests.support.api import new_caller
+from tests.support.api import InProcessApi, new_caller
+from tests.support.builders import given_identity, usage_of
 from tests.support.metering import metered
 
 PROCESS = IdentityDeletionProcessId.new()
@@ -20,7 +22,7 @@ PROCESS = IdentityDeletionProcessId.new()
 
 def _given_challenges(caller: Caller | None, number: int) -> None:
     for _ in range(number):
-        ChallengeStore().add(domain.issue_challenge(caller, now=clock.now()))
+        ChallengeStore().add(domain.issue_challenge(caller, now=clock.now()), Allowance.unlimited())
 
 
 def _delete(caller: Caller) -> None:
@@ -79,3 +81,17 @@ def test_only_challenges_of_somebody_pay_for_the_index(local_dynamodb: None) -> 
         _given_challenges(new_caller(), 1)
 
     assert (anonymous.write_units, known.write_units) == (1, 2)
+
+
+@pytest.mark.local_dynamodb
+def test_who_creates_a_challenge_pays_for_its_count(local_dynamodb: None) -> None:
+    """One read of identity and count, one transaction; the place in the index is not reported for transactions."""
+    api, creator = InProcessApi(["challenges"]), new_caller()
+    given_identity(creator.address)
+    api.post("/api/v2/Challenges", caller=creator)
+    with metered() as meter:
+        answer = api.post("/api/v2/Challenges", caller=creator)
+
+    assert answer.status == 201
+    assert (meter.calls, meter.read_units, meter.write_units) == (["BatchGetItem", "TransactWriteItems"], 2, 4)
+    assert usage_of(creator.address, Metric.NUMBER_OF_CREATED_CHALLENGES)["total"] == 2

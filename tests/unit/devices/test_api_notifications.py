@@ -69,7 +69,8 @@ def test_peers_are_notified(api: InProcessApi, caller: Caller, status: str) -> N
     assert (answer.status, answer.body) == (204, "")
     (payload,) = _requested()
     assert payload == {
-        "notificationId": payload["notificationId"], "code": "TestCode", "recipients": peers
+        "notificationId": payload["notificationId"], "code": "TestCode", "recipients": peers,
+        "texts": [{"language": "en", "title": "t", "body": "b"}, {"language": "de", "title": "T", "body": "B"}],
     }  # fmt: skip
     item = everything()[0]
     assert abs(item["ttl"] - clock.epoch_seconds(clock.now() + timedelta(days=1))) < 10
@@ -137,6 +138,7 @@ def test_anonymous_callers_are_refused(api: InProcessApi) -> None:
     ({**TEXT, "Translations": {**TEXT["Translations"], "deu": {"Title": "T", "Body": "B"}}}, "two-letter"),  # type: ignore[dict-item]
     ({**TEXT, "Translations": {"en": {"Title": "", "Body": "B"}}}, "at least 1"),
     ({**TEXT, "Translations": {"en": {"Title": "T"}}}, "required"),
+    ({**TEXT, "Translations": {"en": {"Title": "T", "Body": "B" * 100 * 1024}}}, "larger than"),
     ({"Translations": {}}, "required"),
 ])  # fmt: skip
 def test_a_mistake_in_the_texts_is_told_before_deployment(text: Any, mistake: str) -> None:

@@ -73,7 +73,7 @@ def test_an_identity_costs_two_trips(local_api: InProcessApi, limit: int | None)
     cost = _cost(lambda: local_api.post("/api/v2/Identities", body), 201)
 
     # 3 RCU on AWS, where looking for the identity that is not there yet costs a unit, too.
-    assert cost == ([BATCH, TRANSACT], 2, 10)
+    assert cost == ([BATCH, TRANSACT], 2, 12)
 
 
 def test_reading_an_identity_costs_one_unit(local_api: InProcessApi) -> None:

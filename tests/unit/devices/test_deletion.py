@@ -15,7 +15,7 @@ from backbone.consumers import Consumers
 from backbone.events.devices import IdentityDeleted, IdentityDeletionCancelled, IdentityToBeDeleted
 from backbone.ids import TierId
 from functions.devices import audit_log as audit_log_rules
-from functions.devices import deletion, deletion_jobs, deletion_process, deletion_process_store, domain, handler
+from functions.devices import deletion_jobs, deletion_process, deletion_process_store, domain, handler
 from functions.devices.audit_log import hash_of
 from functions.devices.client_store import ClientStore
 from functions.devices.consumers import consumers
@@ -26,6 +26,7 @@ from functions.devices.feature_flags_store import FeatureFlagsStore
 from functions.devices.store import DeviceStore
 from functions.devices.user_store import UserStore
 from tests.support.builders import given_client, given_device, given_identity
+from tests.support.command import backbone
 from tests.support.keys import ClientKey
 from tests.unit.devices.deletions import (
     audit_log,
@@ -456,9 +457,7 @@ def test_users_that_no_transaction_could_change_are_brought_in_line() -> None:
 # The operator's command -----------------------------------------------------------------------------------------------
 
 
-def test_the_command_deletes_at_once_and_waits(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_deletes_at_once_and_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """operations.md §9: deletion job can be started by hand, reports success or failure"""
     caller = given_owner()
     process = started(caller, 0)
@@ -471,27 +470,25 @@ def test_the_command_deletes_at_once_and_waits(
 
     monkeypatch.setattr("time.sleep", services_confirm)
 
-    assert deletion.main(["run"]) == 0
-    assert capsys.readouterr().out == "Identities deleted: 1.\n"
+    assert backbone("deletion", "run").out == "Identities deleted: 1.\n"
     assert _status(caller, process) == "gone"
-    assert deletion.main(["run"]) == 0
-    assert capsys.readouterr().out == "Identities deleted: 0.\n"
+    assert backbone("deletion", "run").out == "Identities deleted: 0.\n"
 
 
-def test_the_command_fails_when_services_do_not_confirm_in_time(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_fails_when_services_do_not_confirm_in_time() -> None:
     caller = given_owner()
     process = started(caller, 0)
 
-    assert deletion.main(["run", "--timeout", "0.1"]) == 1
+    outcome = backbone("deletion", "run", "--timeout", "0.1")
 
-    assert capsys.readouterr().err == f"{process.id}: still waiting for {', '.join(DELETING_SERVICES)}\n"
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[0] == f"{process.id}: still waiting for {', '.join(DELETING_SERVICES)}"
 
 
-def test_the_command_sends_reminders(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_sends_reminders() -> None:
     started(given_owner(), 4)
 
-    assert deletion.main(["remind"]) == 0
-    assert capsys.readouterr().out == "Reminders sent: 1.\n"
+    assert backbone("deletion", "remind").out == "Reminders sent: 1.\n"
 
 
 def test_a_process_comes_back_as_it_was_kept() -> None:

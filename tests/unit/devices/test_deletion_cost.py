@@ -8,6 +8,7 @@ import pytest
 
 from backbone import clock
 from functions.devices import audit_log, deletion_jobs
+from functions.devices.configuration import NotificationText, Translation
 from functions.devices.consumers import consumers
 from functions.devices.deletion_process import DELETING_SERVICES
 from tests.support.api import InProcessApi, new_caller
@@ -49,10 +50,10 @@ def test_starting_and_cancelling_cost_a_transaction(api: InProcessApi, devices: 
     cancel = _cost(lambda: api.put(f"{PROCESSES}/{id}/Cancel", caller=caller))
 
     # Without the index: the process is in it while it is active (1 WCU more on AWS).
-    assert start == ([QUERY, TRANSACT, QUERY], 2, 8 + 2 * devices)
+    assert start == ([QUERY, TRANSACT, QUERY], 2, 12 + 2 * devices)
     assert listed == ([QUERY], 1, 0)
     assert one == ([GET], 1, 0)
-    assert cancel == ([QUERY, GET, TRANSACT, QUERY], 3, 8 + 2 * devices)
+    assert cancel == ([QUERY, GET, TRANSACT, QUERY], 3, 12 + 2 * devices)
 
 
 def test_a_refused_start_costs_a_read(api: InProcessApi) -> None:
@@ -135,7 +136,8 @@ def test_a_notification_costs_a_read_per_recipient_and_a_write(
     caller, peers = given_owner(), [new_caller().address for _ in range(3)]
     for peer in peers:
         given_relationship(caller.address, peer)
-    monkeypatch.setattr("functions.devices.notifications_api.notification_texts", lambda: {"TestCode": None})
+    text = NotificationText(Code="TestCode", Translations={"en": Translation(Title="A title", Body="A body")})
+    monkeypatch.setattr("functions.devices.notifications_api.notification_texts", lambda: {"TestCode": text})
 
     sent = _cost(lambda: api.post("/api/v2/Notifications", {"recipients": peers, "code": "TestCode"}, caller=caller))
 

@@ -9,7 +9,7 @@ from backbone import clock
 from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.errors import InvalidPropertyValue, RecordNotFound
-from backbone.ids import DeviceId, IdentityDeletionProcessId, TierId, Username
+from backbone.ids import QUEUED_FOR_DELETION_TIER, DeviceId, IdentityDeletionProcessId, TierId, Username
 from functions.devices import deletion_process
 from functions.devices.audit_log import hash_of
 from functions.devices.deletion_process import DeletionProcess, DeletionProcessStatus, Owner
@@ -20,7 +20,6 @@ from functions.devices.errors import (
     GracePeriodHasNotYetExpired,
     OnlyOneActiveDeletionProcessAllowed,
 )
-from functions.devices.oauth_clients import QUEUED_FOR_DELETION_ID
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, 123_000, tzinfo=UTC)
 ADDRESS = Address.of_public_key(b"key", "localhost")
@@ -44,7 +43,7 @@ def test_a_started_process_is_active_and_the_identity_queued_for_deletion() -> N
 
     assert step.process.status is DeletionProcessStatus.ACTIVE
     assert step.process.grace_period_ends_at == step.identity.deletion_grace_period_ends_at == NOW + timedelta(days=14)
-    assert (step.identity.tier_id, step.identity.tier_id_before_deletion) == (QUEUED_FOR_DELETION_ID, BASIC)
+    assert (step.identity.tier_id, step.identity.tier_id_before_deletion) == (QUEUED_FOR_DELETION_TIER, BASIC)
     assert step.identity.status is IdentityStatus.TO_BE_DELETED
     assert [event.name for event in step.events] == [
         "TierOfIdentityChanged",

@@ -8,7 +8,7 @@ import pytest
 from backbone import clock
 from backbone.caller import Caller
 from backbone.errors import RecordNotFound
-from backbone.ids import ChallengeId, DeviceId, TierId, Username
+from backbone.ids import ChallengeId, DeviceId, Username
 from backbone.readmodels import challenges, identities
 from functions.devices import domain
 from functions.devices.client_store import ClientStore
@@ -23,7 +23,6 @@ from functions.devices.errors import (
 )
 from functions.devices.items import identity_key
 from functions.devices.log_in import AccessDenied, InvalidGrant
-from functions.devices.oauth_clients import Tier
 from functions.devices.store import DeviceStore
 from functions.devices.user_store import UserStore
 from tests.support.builders import LONG_AGO, given_client, given_device, given_identity
@@ -295,20 +294,3 @@ def test_the_password_of_a_deleted_device_cannot_be_changed() -> None:
 
     with pytest.raises(RecordNotFound):
         users.change_password(new.user, "new")
-
-
-def test_a_client_is_never_overwritten() -> None:
-    client = given_client()
-
-    assert not clients.add(replace(client, secret_hash="another"))
-    assert clients.get("test") == client
-
-
-def test_a_tier_has_its_name_for_itself() -> None:
-    tier = Tier(TierId("TIRone"), "Basic")
-
-    assert clients.add_tier(tier, now=NOW)
-    assert not clients.add_tier(Tier(TierId("TIRtwo"), "Basic"), now=NOW)
-    assert not clients.add_tier(Tier(TierId("TIRone"), "Other"), now=NOW)
-    assert clients.find_tier("Basic") == clients.find_tier("TIRone") == "TIRone"
-    assert clients.find_tier("Other") is clients.find_tier("TIRtwo") is None

@@ -6,15 +6,21 @@ from typing import Any
 import pytest
 
 from backbone import payloads
+from backbone.encoding import to_base64url
 from tests.support.api import Answer, InProcessApi, new_caller
+from tests.support.builders import given_identity
 from tests.support.metering import metered
 from tests.unit.files.uploads import FILES, WRONG, claim, form, post, regenerate, upload, validate
 
 pytestmark = pytest.mark.local_dynamodb
 
 GET, BATCH, QUERY, PUT, UPDATE, DELETE = "GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"
+TRANSACT = "TransactWriteItems"
 INDEX = 1
 """Write units of an entry in an index."""
+ITEM = 2
+"""Write units of an item with the encrypted properties of real clients: some 1.5 KB."""
+REAL = {"encryptedProperties": to_base64url(bytes(600))}
 
 
 @pytest.fixture
@@ -32,14 +38,20 @@ def cost(request: Callable[[], Answer], status: int = 200) -> tuple[list[str], f
 
 
 @pytest.mark.parametrize("content", [b"x", bytes(1_000_000)])
-def test_an_upload_costs_one_write_whatever_its_size(api: InProcessApi, content: bytes) -> None:
-    """About 0.95 KB of item with the event; the encrypted properties of real clients add one unit."""
-    assert cost(lambda: post(api, form(content), new_caller()), 201) == ([PUT], 0, 1 + INDEX)
+def test_an_upload_costs_one_read_of_quotas_and_one_transaction_whatever_its_size(
+    api: InProcessApi, content: bytes
+) -> None:
+    """The entry in the index is not reported for transactions."""
+    caller = new_caller()
+    given_identity(caller.address)
+    upload(api, caller, **REAL)  # the tier is known, and there are counts
+
+    assert cost(lambda: post(api, form(content, **REAL), caller), 201) == ([BATCH, TRANSACT], 3, 2 * ITEM + 2 * 2)
 
 
 def test_reading_costs_one_read(api: InProcessApi) -> None:
     caller = new_caller()
-    id = upload(api, caller)["id"]
+    id = upload(api, caller, **REAL)["id"]
 
     assert cost(lambda: api.get(f"{FILES}/{id}", caller=caller)) == ([GET], 1, 0)
     assert cost(lambda: api.get(f"{FILES}/{id}/Metadata", caller=caller)) == ([GET], 1, 0)
@@ -47,31 +59,31 @@ def test_reading_costs_one_read(api: InProcessApi) -> None:
 
 def test_using_the_ownership_costs_a_read_and_a_write_when_something_changes(api: InProcessApi) -> None:
     owner = new_caller()
-    created = upload(api, owner)
+    created = upload(api, owner, **REAL)
     id, token = created["id"], created["ownershipToken"]
 
     assert cost(lambda: validate(api, id, token, new_caller())) == ([GET], 1, 0)
     assert cost(lambda: validate(api, id, WRONG, owner)) == ([GET], 1, 0)
-    assert cost(lambda: validate(api, id, WRONG, new_caller())) == ([GET, UPDATE], 1, 1)
+    assert cost(lambda: validate(api, id, WRONG, new_caller())) == ([GET, UPDATE], 1, ITEM)
     assert cost(lambda: claim(api, id, token, new_caller()), 403) == ([GET], 1, 0)
-    assert cost(lambda: regenerate(api, id, owner)) == ([GET, UPDATE], 1, 1)
+    assert cost(lambda: regenerate(api, id, owner)) == ([GET, UPDATE], 1, ITEM)
     assert cost(lambda: claim(api, id, WRONG, new_caller()), 403)[0] == [GET, UPDATE]
 
 
 def test_a_claim_is_indexed(api: InProcessApi) -> None:
-    created = upload(api, new_caller())
+    created = upload(api, new_caller(), **REAL)
 
     calls, reads, writes = cost(lambda: claim(api, created["id"], created["ownershipToken"], new_caller()))
 
     assert (calls, reads) == ([GET, UPDATE], 1)
-    assert writes == 2 + INDEX  # the event makes the item larger than 1 KB
+    assert writes == ITEM + INDEX
 
 
 def test_a_deletion_costs_a_read_and_a_write(api: InProcessApi) -> None:
     caller = new_caller()
-    id = upload(api, caller)["id"]
+    id = upload(api, caller, **REAL)["id"]
 
-    assert cost(lambda: api.delete(f"{FILES}/{id}", caller=caller), 204) == ([GET, DELETE], 1, 1 + INDEX)
+    assert cost(lambda: api.delete(f"{FILES}/{id}", caller=caller), 204) == ([GET, DELETE], 1, ITEM + INDEX)
 
 
 def test_a_list_costs_the_page_and_the_entries_of_the_index(api: InProcessApi) -> None:

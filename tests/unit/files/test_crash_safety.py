@@ -12,9 +12,9 @@ import yaml
 from backbone import dynamodb, payloads
 from backbone.dynamodb import Item, Table, encode
 from backbone.encoding import to_base64url
+from backbone.quotas import Allowance
 from backbone.settings import settings
 from functions.blobs.handler import stream
-from functions.files import store as store_module
 from tests.support.api import InProcessApi, new_caller
 from tests.support.engine import BUCKET
 from tests.support.schema import _Loader
@@ -56,7 +56,7 @@ def tell_blobs(before: Item | None, after: Item | None) -> None:
 def test_a_crash_before_the_item_leaves_pending_objects_and_no_file(
     api: InProcessApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "write", crash)
+    monkeypatch.setattr(Allowance, "spend", crash)
 
     with pytest.raises(Crash):
         post(api, form(encryptedProperties=LARGE_PROPERTIES), new_caller())
@@ -89,10 +89,10 @@ def test_a_refused_item_leaves_pending_objects_and_a_server_error(
 ) -> None:
     """The database fails: nothing is acknowledged."""
 
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(store_module, "write", fail)
+    monkeypatch.setattr(Allowance, "spend", fail)
 
     answer = post(api, form(), new_caller())
 

@@ -8,11 +8,12 @@ import pytest
 from backbone import clock
 from backbone.addresses import Address
 from backbone.caller import Caller
-from backbone.dynamodb import ConditionFailed, Item, Table
+from backbone.dynamodb import Item, Table, TransactionFailed
 from backbone.errors import RecordNotFound
 from backbone.events.files import FileUploaded
 from backbone.http import Page
 from backbone.ids import FileId
+from backbone.quotas import Allowance
 from backbone.settings import settings
 from functions.files import domain
 from functions.files.domain import Change, File
@@ -36,7 +37,7 @@ def given_file(caller: Caller, *, properties: bytes = b"p", expires_at: datetime
         owner_signature=b"signature",
         now=now,
     )
-    store.add(file, BytesIO(b"content"), properties, event)
+    store.add(file, BytesIO(b"content"), properties, event, Allowance.unlimited())
     return file
 
 
@@ -70,8 +71,9 @@ def test_an_id_is_never_used_twice() -> None:
     caller = new_caller()
     file = given_file(caller)
 
-    with pytest.raises(ConditionFailed):
-        store.add(file, BytesIO(b"other"), b"", FileUploaded(file_id=file.id, owner=caller.address))
+    again = FileUploaded(file_id=file.id, owner=caller.address)
+    with pytest.raises(TransactionFailed):
+        store.add(file, BytesIO(b"other"), b"", again, Allowance.unlimited())
 
 
 def test_it_is_removed_thirty_days_after_its_expiry() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from backbone import health
+from backbone.http.unrouted import MethodNotAllowed, MovedTo, NotFound, outcome
 from backbone.settings import settings
-from functions.gateway import health
-from functions.gateway.domain import MethodNotAllowed, MovedTo, NotFound, outcome
 from tests.support.api import InProcessApi
 
 ROUTES = {

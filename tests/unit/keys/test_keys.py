@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from backbone import custom_resource
 from backbone.settings import settings
 from functions.keys import domain, handler
 
@@ -21,7 +22,7 @@ def answers(moto: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told: list[str] = []
     monkeypatch.setenv("BACKBONE_TOKEN_KEYS", PREFIX)
     settings.cache_clear()
-    monkeypatch.setattr(handler, "_answer", lambda event, status, reason: told.append(status))
+    monkeypatch.setattr(custom_resource, "answer", lambda request, name, status, reason, data: told.append(status))
     return told
 
 

@@ -9,6 +9,7 @@ from backbone.caller import Caller
 from backbone.dynamodb import Item
 from backbone.encoding import to_base64url
 from backbone.ids import MessageId, RelationshipId
+from backbone.quotas import Allowance
 from backbone.settings import settings
 from functions.messages import domain
 from functions.messages.domain import Message, Recipient
@@ -77,6 +78,7 @@ def given_message(
             Recipient(position, one.address, relationship_id, KEY)
             for position, (one, relationship_id) in enumerate(zip(recipients, ids, strict=True))
         ],
+        Allowance.unlimited(),
     )
     return message
 

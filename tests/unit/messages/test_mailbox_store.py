@@ -87,7 +87,14 @@ def test_the_last_minute_is_not_numbered(engine: str) -> None:
     after = _table().get({"pk": items.box(owner), "sk": "HEAD"})
 
     assert before is None
-    assert after == {"pk": items.box(owner), "sk": "HEAD", "epoch": 0, "anchored": 50, "last": (late + ids)[49]}
+    assert after == {
+        "pk": items.box(owner),
+        "sk": "HEAD",
+        "epoch": 0,
+        "anchored": 50,
+        "sent": 0,
+        "last": (late + ids)[49],
+    }
     assert pages(owner, 50) == (late + ids, {61})
 
 

@@ -10,7 +10,7 @@ import pytest
 from backbone.addresses import Address
 from backbone.correlation import current_correlation_id
 from backbone.dynamodb import encode
-from backbone.events import carried
+from backbone.events import carried, farewell
 from backbone.events.relationships import RelationshipTemplateCreated
 from backbone.ids import RelationshipTemplateId
 from functions.outbox import publisher
@@ -18,6 +18,7 @@ from functions.outbox.domain import new_events
 from functions.outbox.handler import stream
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+TEMPLATE = RelationshipTemplateId("RLT00000000000000009")
 CREATOR = Address.of_public_key(b"creator", "localhost")
 
 
@@ -72,11 +73,23 @@ def bus(moto: None, monkeypatch: pytest.MonkeyPatch) -> Bus:
 def test_an_event_is_new_only_with_the_change_that_brought_it() -> None:
     first, second = event_of(1), event_of(2)
 
-    assert [event.id for event in new_events(None, {"events": first})] == [id_of(1)]
-    assert new_events({"events": first}, {"events": first, "status": "other"}) == []
-    assert [event.id for event in new_events({"events": first}, {"events": second})] == [id_of(2)]
-    assert new_events({"events": first}, None) == []
-    assert new_events(None, {}) == []
+    assert [event.id for event in new_events(None, {"events": first}, at=NOW)] == [id_of(1)]
+    assert new_events({"events": first}, {"events": first, "status": "other"}, at=NOW) == []
+    assert [event.id for event in new_events({"events": first}, {"events": second}, at=NOW)] == [id_of(2)]
+    assert new_events({"events": first}, None, at=NOW) == []
+    assert new_events(None, {}, at=NOW) == []
+
+
+def test_an_item_that_goes_raises_what_it_says_of_its_end_and_nothing_else() -> None:
+    last_words = farewell(RelationshipTemplateCreated(template_id=TEMPLATE, created_by=CREATOR))
+    item = {"events": event_of(1), "onRemoval": last_words}
+
+    (event,) = new_events(item, None, at=NOW)
+
+    assert (event.id, event.name, event.time) == (f"{TEMPLATE}/Created", "RelationshipTemplateCreated", NOW)
+    assert event.payload == {"templateId": TEMPLATE, "createdBy": CREATOR}
+    assert new_events(item, item, at=NOW) == []
+    assert [event.id for event in new_events(None, item, at=NOW)] == [id_of(1)]
 
 
 def test_events_reach_the_bus_with_name_id_time_and_correlation(bus: Bus) -> None:
@@ -107,6 +120,20 @@ def test_the_bus_itself_takes_the_entries(moto: None) -> None:
 
     publisher.client.cache_clear()
     assert answer == {"batchItemFailures": []}
+
+
+def test_the_end_of_an_item_is_published_with_the_time_of_its_record(bus: Bus) -> None:
+    last_words = farewell(RelationshipTemplateCreated(template_id=TEMPLATE, created_by=CREATOR))
+    old = encode({"pk": "X", "onRemoval": last_words, "content": b"not decoded"})
+    removal = {
+        "eventName": "REMOVE",
+        "dynamodb": {"SequenceNumber": "1", "OldImage": old, "ApproximateCreationDateTime": NOW.timestamp()},
+    }
+
+    assert stream({"Records": [removal]}, None) == {"batchItemFailures": []}
+
+    (entry,) = bus.taken
+    assert (entry["DetailType"], entry["Time"]) == ("RelationshipTemplateCreated", NOW)
 
 
 def test_a_refused_event_sends_back_its_record_and_everything_after_it(bus: Bus) -> None:

@@ -7,7 +7,6 @@ from html import unescape
 import pytest
 
 from backbone.settings import settings
-from functions.pages import static
 from tests.support.api import InProcessApi
 from tests.unit.pages.apps import CONFIGURATION, app
 from tests.unit.pages.conftest import Configure
@@ -187,8 +186,7 @@ def test_the_documentation_is_not_there_otherwise(api: InProcessApi, path: str) 
 @pytest.mark.usefixtures("_documented")
 def test_without_the_packaged_files_there_is_no_page(api: InProcessApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """`chalice deploy` packages no Swagger UI."""
-    static.swagger_ui_file.cache_clear()
-    monkeypatch.setattr(static, "SWAGGER_UI", "no_such_package")
+    monkeypatch.setattr("backbone.http.static.SWAGGER_UI", "no_such_package")
 
     answer = api.get("/docs/swagger-ui.css")
 

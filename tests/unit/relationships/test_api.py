@@ -322,7 +322,9 @@ class TestReading:
     def test_thirty_days_after_both_gave_it_up_it_is_gone(
         self, api: InProcessApi, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """§12: Housekeeping removes ReadyForDeletion relationships after 30 days …"""
+        """§12: Housekeeping removes ReadyForDeletion relationships after 30 days …
+
+        events.md §10: relationship ReadyForDeletion for 30 days -> deleted."""
         here = two(api, "DeletionProposed")
         here.act("Decompose", here.to)
         removal = {item["sk"]: item.get("ttl") for item in stored_items() if item["pk"] == here.id}

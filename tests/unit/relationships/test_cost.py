@@ -5,11 +5,14 @@ Units of transactions are counted without what they change in the indexes: 2 WCU
 
 import base64
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
+from backbone.quotas import store as quotas_store
 from tests.support.api import Answer, InProcessApi, new_caller
-from tests.support.metering import metered
+from tests.support.builders import TIER
+from tests.support.metering import Meter, metered
 from tests.unit.relationships.scenes import (
     CONTENT,
     RELATIONSHIPS,
@@ -31,26 +34,49 @@ THREE_KB = base64.b64encode(bytes(2900)).decode()
 
 
 @pytest.fixture
-def api(local_dynamodb: None) -> InProcessApi:
-    """Relationships on DynamoDB Local."""
+def api(local_dynamodb: None, monkeypatch: pytest.MonkeyPatch) -> InProcessApi:
+    """Relationships on DynamoDB Local; the quotas of the tier are known already."""
+    monkeypatch.setattr(quotas_store, "TIERS_KNOWN_FOR_SECONDS", 3600)
+    quotas_store.tiers.learn(TIER, None)
     return InProcessApi(["relationships"])
 
 
 def cost(request: Callable[[], Answer], status: int = 200) -> tuple[list[str], float, float]:
     """The calls, and the read and write units, of a request."""
-    with metered() as meter:
-        answer = request()
-    assert answer.status == status, answer.body
+    meter = metered_request(request, status)
     return meter.calls, meter.read_units, meter.write_units
 
 
-@pytest.mark.parametrize(("content", "units"), [(CONTENT, 1), (THREE_KB, 4)])
-def test_a_template_costs_one_write_and_its_index(api: InProcessApi, content: str, units: int) -> None:
-    members = {"content": content, "expiresAt": in_the_future(days=1)}
-    personal = {**members, "forIdentity": new_caller().address}
+def metered_request(request: Callable[[], Answer], status: int, *, latency_seconds: float = 0) -> Meter:
+    """What a request costs."""
+    with metered(latency_seconds) as meter:
+        answer = request()
+    assert answer.status == status, answer.body
+    return meter
 
-    assert cost(lambda: api.post(TEMPLATES, members, caller=new_caller()), 201) == ([PUT], 0, units + 1)
-    assert cost(lambda: api.post(TEMPLATES, personal, caller=new_caller()), 201) == ([PUT], 0, units + 2)
+
+def limited_cost(request: Callable[[], Answer], status: int = 200) -> tuple[list[str], float, float]:
+    """The same of a request with quotas, whose reading goes on beside the request's own: two round trips together.
+
+    DynamoDB Local does not charge for usage that was never counted; AWS does.
+    """
+    meter = metered_request(request, status, latency_seconds=0.05)
+    assert meter.calls[-1] == TRANSACT
+    assert meter.trips <= len(meter.calls) - 1
+    return sorted(meter.calls), meter.read_units, meter.write_units
+
+
+@pytest.mark.parametrize(("content", "units"), [(CONTENT, 1), (THREE_KB, 4)])
+def test_a_template_costs_one_read_of_quotas_and_one_transaction_with_its_count(
+    api: InProcessApi, content: str, units: int
+) -> None:
+    members, owner = {"content": content, "expiresAt": in_the_future(days=1)}, active_caller()
+    personal = {**members, "forIdentity": new_caller().address}
+    given_template(api, owner)  # the tier is known, and there is a count
+
+    for template in (members, personal):
+        expected = ([BATCH, TRANSACT], 2, 2 * units + 2)
+        assert cost(partial(api.post, TEMPLATES, template, caller=owner), 201) == expected
 
 
 def test_fetching_a_template_costs_one_read_and_the_first_time_a_write(api: InProcessApi) -> None:
@@ -118,29 +144,42 @@ def test_a_relationship_costs_two_trips_when_the_template_was_fetched(
         fetch(api, template_id, caller)
 
     # The first one frees the template from housekeeping.
-    first_one = cost(lambda: create(api, template_id, first, creationContent=content), 201)
-    next_one = cost(lambda: create(api, template_id, next_, creationContent=content), 201)
-    refused = cost(lambda: create(api, template_id, next_, creationContent=content), 400)
+    first_one = limited_cost(lambda: create(api, template_id, first, creationContent=content), 201)
+    next_one = limited_cost(lambda: create(api, template_id, next_, creationContent=content), 201)
+    refused = limited_cost(lambda: create(api, template_id, next_, creationContent=content), 400)
 
-    assert first_one == ([BATCH, TRANSACT], 2, 14 + more)
-    assert next_one == ([BATCH, TRANSACT], 2, 12 + more)
-    assert refused[:2] == ([BATCH, TRANSACT], 2)
+    assert first_one == ([BATCH, BATCH, TRANSACT], 2 + 1, 16 + more)
+    assert next_one == ([BATCH, BATCH, TRANSACT], 2 + 1, 14 + more)
+    assert refused[:2] == ([BATCH, BATCH, TRANSACT], 2 + 2)
 
 
 def test_a_relationship_with_a_template_never_fetched_costs_two_trips_more(api: InProcessApi) -> None:
     template_id, caller = given_template(api, active_caller()), active_caller()
 
-    created = cost(lambda: create(api, template_id, caller), 201)
+    created = limited_cost(lambda: create(api, template_id, caller), 201)
 
-    assert created == ([BATCH, PUT, BATCH, TRANSACT], 3, 3 + 12)
+    assert created == ([BATCH, BATCH, BATCH, PUT, TRANSACT], 3 + 1, 3 + 14)
 
 
-def test_an_answer_costs_two_trips(api: InProcessApi) -> None:
+def test_an_acceptance_costs_two_trips(api: InProcessApi) -> None:
     small, large = two(api), two(api)
     content = {"creationResponseContent": THREE_KB}
 
-    assert cost(lambda: small.act("Accept", small.to)) == ([QUERY, TRANSACT], 1, 6)
-    assert cost(lambda: large.act("Accept", large.to, content)) == ([QUERY, TRANSACT], 1, 6 + 4)
+    assert limited_cost(lambda: small.act("Accept", small.to)) == ([BATCH, QUERY, TRANSACT], 1 + 2, 8)
+    assert limited_cost(lambda: large.act("Accept", large.to, content)) == ([BATCH, QUERY, TRANSACT], 1 + 2, 8 + 4)
+
+
+def test_a_refusal_counts_for_who_asked(api: InProcessApi) -> None:
+    rejected, revoked = two(api), two(api)
+
+    assert cost(lambda: rejected.act("Reject", rejected.to)) == ([QUERY, TRANSACT], 1, 8)
+    assert cost(lambda: revoked.act("Revoke", revoked.from_)) == ([QUERY, TRANSACT], 1, 8)
+
+
+def test_giving_up_what_was_refused_counts_for_the_other_one(api: InProcessApi) -> None:
+    here = two(api, "Rejected")
+
+    assert cost(lambda: here.act("Decompose", here.to)) == ([QUERY, TRANSACT], 1, 10)
 
 
 def large_relationship(api: InProcessApi) -> Two:
@@ -159,13 +198,13 @@ def test_later_changes_cost_the_same_whatever_is_stored(api: InProcessApi) -> No
     for _ in range(3):
         assert cost(lambda: here.act("Reactivate", here.to)) == ([QUERY, TRANSACT], 2, 4)
         assert cost(lambda: here.act("Reactivate/Revoke", here.to)) == ([QUERY, TRANSACT], 2, 4)
-    assert cost(lambda: here.act("Decompose", here.to)) == ([QUERY, TRANSACT], 2, 6)
+    assert cost(lambda: here.act("Decompose", here.to)) == ([QUERY, TRANSACT], 2, 8)
 
 
 def test_the_second_decomposition_marks_every_entry_for_removal(api: InProcessApi) -> None:
     here = two(api, "DeletionProposed")
 
-    assert cost(lambda: here.act("Decompose", here.to)) == ([QUERY, TRANSACT], 1, 6 + 2 * 3)
+    assert cost(lambda: here.act("Decompose", here.to)) == ([QUERY, TRANSACT], 1, 8 + 2 * 3)
 
 
 def test_reading_costs_one_trip(api: InProcessApi) -> None:

@@ -13,6 +13,7 @@ from backbone import clock
 from backbone.caller import Caller
 from backbone.errors import BackboneError
 from backbone.ids import DeviceId, RelationshipId, RelationshipTemplateId
+from backbone.quotas import Allowance, Metric
 from backbone.readmodels.relationships import pair_key, table
 from backbone.settings import settings
 from functions.relationships import creation, domain, templates_domain
@@ -27,6 +28,7 @@ from tests.unit.relationships.scenes import active_caller, events_of
 
 pytestmark = [pytest.mark.local_dynamodb, pytest.mark.usefixtures("local_dynamodb")]
 ROUNDS = 3
+COUNTED = (Metric.NUMBER_OF_RELATIONSHIPS,)
 relationships, templates = RelationshipStore(), TemplateStore()
 
 
@@ -54,7 +56,7 @@ def given_template(owner: Caller, maximum: int | None = None) -> RelationshipTem
         password=None,
         now=clock.now(),
     )
-    templates.add(template, b"content", event)
+    templates.add(template, b"content", event, Allowance.unlimited())
     return template
 
 
@@ -64,16 +66,24 @@ def fetch(template: RelationshipTemplate, caller: Caller) -> str:
 
 
 def create(template_id: RelationshipTemplateId, caller: Caller) -> Relationship:
-    return creation.create_relationship(
-        relationships, templates, template_id, caller, content=b"content", now=clock.now()
-    )
+    now = clock.now()
+    with Allowance.begin(caller, COUNTED, now=now) as allowance:
+        return creation.create_relationship(
+            relationships, templates, template_id, caller, content=b"content", allowance=allowance, now=now
+        )
 
 
 def act(id: RelationshipId, action: Action, caller: Caller, content: bytes | None = None) -> str:
     now = clock.now()
-    changed = relationships.change(
-        id, lambda relationship: domain.act(relationship, action, caller, now=now), content=content, now=now
-    )
+    metrics = COUNTED if action is Action.ACCEPT else ()
+    with Allowance.begin(caller, metrics, now=now) as allowance:
+        changed = relationships.change(
+            id,
+            lambda relationship: domain.act(relationship, action, caller, now=now),
+            content=content,
+            allowance=allowance if metrics else None,
+            now=now,
+        )
     return changed.status.value
 
 

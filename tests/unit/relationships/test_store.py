@@ -9,6 +9,7 @@ from backbone.dynamodb import BATCH_READ_LIMIT, TRANSACTION_LIMIT
 from backbone.errors import BackboneError, RecordNotFound
 from backbone.http import Page
 from backbone.ids import RelationshipId, RelationshipTemplateId
+from backbone.quotas import Allowance
 from backbone.readmodels import relationships as read_model
 from backbone.readmodels.relationships import RelationshipView, pair_key, relationship_key, table
 from functions.relationships import creation, domain, templates_domain
@@ -24,6 +25,7 @@ from tests.unit.relationships.scenes import active_caller, stored_items
 pytestmark = pytest.mark.usefixtures("engine")
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 relationships, templates = RelationshipStore(), TemplateStore()
+FREE = Allowance.unlimited()
 
 
 def given_template(owner: Caller, maximum: int | None = None) -> RelationshipTemplate:
@@ -35,7 +37,7 @@ def given_template(owner: Caller, maximum: int | None = None) -> RelationshipTem
         password=None,
         now=NOW,
     )
-    templates.add(template, b"content", event)
+    templates.add(template, b"content", event, Allowance.unlimited())
     return template
 
 
@@ -48,7 +50,9 @@ def act(id: RelationshipId, action: Action, caller: Caller) -> Relationship:
 def test_what_is_written_is_what_is_read() -> None:
     from_, to = active_caller(), active_caller()
     template = given_template(to)
-    created = creation.create_relationship(relationships, templates, template.id, from_, content=b"", now=NOW)
+    created = creation.create_relationship(
+        relationships, templates, template.id, from_, content=b"", allowance=FREE, now=NOW
+    )
     accepted = act(created.id, Action.ACCEPT, to)
 
     stored = relationships.get(created.id, now=NOW)
@@ -61,7 +65,9 @@ def test_other_services_read_the_relationship_and_its_pair() -> None:
     """messages.md: the youngest relationship between two addresses; synchronization.md: its status by id"""
     from_, to = active_caller(), active_caller()
     template = given_template(to)
-    created = creation.create_relationship(relationships, templates, template.id, from_, content=None, now=NOW)
+    created = creation.create_relationship(
+        relationships, templates, template.id, from_, content=None, allowance=FREE, now=NOW
+    )
     act(created.id, Action.ACCEPT, to)
 
     for key in (pair_key(to.address, from_.address), relationship_key(created.id)):
@@ -198,7 +204,9 @@ def test_the_peer_is_looked_at_before_the_pair(status: str) -> None:
     given_relationship(from_.address, to.address, "Active")
 
     with pytest.raises(BackboneError) as refusal:
-        creation.create_relationship(relationships, templates, given_template(to).id, from_, content=None, now=NOW)
+        creation.create_relationship(
+            relationships, templates, given_template(to).id, from_, content=None, allowance=FREE, now=NOW
+        )
 
     assert refusal.value.code.endswith("peerIsToBeDeleted")
 
@@ -211,7 +219,7 @@ def test_a_template_that_was_deleted_meanwhile_is_not_used() -> None:
     new = domain.create(template_id=template.id, template_creator=to.address, caller=from_, now=NOW)
 
     with pytest.raises(RecordNotFound):
-        relationships.add(new, b"", templates.using(template, from_.address, new.after.id))
+        relationships.add(new, b"", templates.using(template, from_.address, new.after.id, now=NOW), FREE)
 
     assert stored_items() == []
 
@@ -219,7 +227,9 @@ def test_a_template_that_was_deleted_meanwhile_is_not_used() -> None:
 def test_a_deletion_that_broke_off_is_finished_by_repeating_it() -> None:
     from_, to = active_caller(), active_caller()
     template = given_template(to)
-    created = creation.create_relationship(relationships, templates, template.id, from_, content=b"", now=NOW)
+    created = creation.create_relationship(
+        relationships, templates, template.id, from_, content=b"", allowance=FREE, now=NOW
+    )
     table().update({"pk": template.id, "sk": "T"}, "SET deletedAt = :now", {"now": "2026"})
 
     found = templates.find(template.id, to.address)
@@ -235,7 +245,9 @@ def test_forgetting_the_template_does_not_disturb_a_change() -> None:
     """A change decided before the template was deleted still counts: it does not write the template's id."""
     from_, to = active_caller(), active_caller()
     template = given_template(to)
-    created = creation.create_relationship(relationships, templates, template.id, from_, content=b"", now=NOW)
+    created = creation.create_relationship(
+        relationships, templates, template.id, from_, content=b"", allowance=FREE, now=NOW
+    )
 
     def decide(relationship: Relationship) -> domain.Transition:
         templates.delete(template.id, now=NOW)

@@ -18,6 +18,7 @@ from backbone.events.messages import MessageCreated, MessageRecipient
 from backbone.events.relationships import RelationshipReactivationRequested
 from backbone.ids import DeviceId, MessageId, RelationshipId
 from functions.synchronization import datawallet
+from functions.synchronization.compaction import INTERVAL
 from functions.synchronization.consumers import consumers
 from functions.synchronization.domain import Change, Head
 from functions.synchronization.models import ModificationIn
@@ -77,10 +78,13 @@ def given_upgrade(
 
 
 def given_owner(api: InProcessApi, *modifications: dict[str, Any]) -> Caller:
-    """A device of an identity with a datawallet of version 1, put in place without asking the API."""
-    caller = given_caller()
-    nothing = Head(caller.address)
-    created = replace(Change.of(nothing, clock.now()), head=replace(nothing, version=1))
+    """A device of an identity with a datawallet of version 1, put in place without asking the API.
+
+    The timer of its compaction is running, as it usually is (test_compaction.py).
+    """
+    caller, now = given_caller(), clock.now()
+    nothing = replace(Head(caller.address), compaction_at=now + INTERVAL)
+    created = replace(Change.of(nothing, now), head=replace(nothing, version=1))
     drafts = [ModificationIn.model_validate(each).draft() for each in modifications]
     SyncStore().change(lambda: datawallet.append(created, drafts, device=caller.device_id))
     return caller

@@ -443,9 +443,12 @@ def test_the_second_decomposition_is_told_to_nobody(api: InProcessApi) -> None:
     assert fed(api, one) == fed(api, other) == []
 
 
-def test_the_push_is_told_once_and_never_as_blocked(api: InProcessApi) -> None:
-    """synchronization.md §10.11: ExternalEventCreated pushes are also sent for blocked events; unblocking pushes
-    nothing."""
+def test_a_blocked_event_is_told_as_blocked_and_again_when_it_can_be_delivered(api: InProcessApi) -> None:
+    """events.md §10: message in Pending/Terminated -> not in the recipient's next run; after acceptance/reactivation it
+    is.
+
+    events.md §3.2: ExternalEventCreated push: not IsDeliveryBlocked.  Unlike in the reference (synchronization.md
+    §10.11), the flag tells the truth, and unblocking is told."""
     one, other, relationship = given_two(api, "Pending")
     store = SyncStore()
 
@@ -454,12 +457,12 @@ def test_the_push_is_told_once_and_never_as_blocked(api: InProcessApi) -> None:
         return [(event.name, event.payload) for event in carried_by(item)]
 
     tell(message_to((other.address, relationship)))
-    after_creation = raised()
+    ((name, payload),) = raised()
     tell(status_changed(relationship, "Active", other.address, one.address))
+    ((later_name, later_payload),) = raised()
 
-    ((name, payload),) = after_creation
-    assert (name, payload["owner"], payload["isDeliveryBlocked"]) == ("ExternalEventCreated", other.address, False)
-    assert raised() == []
+    assert (name, payload["owner"], payload["isDeliveryBlocked"]) == ("ExternalEventCreated", other.address, True)
+    assert (later_name, later_payload) == (name, {**payload, "isDeliveryBlocked": False})
 
 
 def test_one_push_tells_of_one_modified_datawallet(api: InProcessApi) -> None:

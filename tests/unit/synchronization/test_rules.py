@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backbone.events.synchronization import DatawalletModified, ExternalEventCreated
+from backbone.events.synchronization import DatawalletModified, DatawalletVersionUpgraded, ExternalEventCreated
 from backbone.ids import ExternalEventId, RelationshipId
 from functions.synchronization import datawallet, external_events, sync_runs
 from functions.synchronization.datawallet import Draft
@@ -67,6 +67,15 @@ def test_refusals_of_a_push_come_in_the_order_of_the_contract(
     """synchronization.md §2.3: Checks in order"""
     with pytest.raises(refusal):
         datawallet.push(head, [draft()], local_index=local_index, supported_version=supported, device=DEVICE, now=NOW)
+
+
+def test_an_upgrade_tells_the_version_if_it_is_a_new_one() -> None:
+    first = datawallet.upgrade(Change.of(replace(HEAD, version=None), NOW), 0)
+    second = datawallet.upgrade(Change.of(first.head, NOW), 3)
+
+    assert first.raised == (DatawalletVersionUpgraded(identity=HEAD.owner, version=0),)
+    assert second.raised == (DatawalletVersionUpgraded(identity=HEAD.owner, version=3),)
+    assert datawallet.upgrade(Change.of(second.head, NOW), 3).raised == ()
 
 
 def test_a_run_expires_only_after_its_last_moment() -> None:
@@ -160,6 +169,10 @@ def test_a_blocked_event_has_an_index_and_is_not_counted() -> None:
 
     assert (change.head.event_index, change.head.fresh) == (0, 0)
     assert change.events[0].state is EventState.BLOCKED
+    (told,) = change.raised
+    assert told == ExternalEventCreated(
+        external_event_id=change.events[0].id, owner=HEAD.owner, is_delivery_blocked=True
+    )
 
 
 def test_released_events_count_as_fresh_and_dead_ones_stay_dead() -> None:
@@ -171,7 +184,23 @@ def test_released_events_count_as_fresh_and_dead_ones_stay_dead() -> None:
     assert change.gone == (blocked,)
     assert change.events == (replace(blocked, state=EventState.QUEUED, since=5),)
     assert change.head.fresh == 1
-    assert change.raised == ()
+
+
+def test_of_several_released_events_one_is_told_under_an_id_of_its_own() -> None:
+    blocked = [replace(event(index), state=EventState.BLOCKED) for index in (1, 2)]
+    at_creation = external_events.receive(HEAD, "MessageReceived", {}, cause="c", now=NOW, blocked=True).raised[0]
+
+    change = external_events.release(HEAD, blocked, NOW)
+
+    assert change.raised == (
+        ExternalEventCreated(external_event_id=blocked[1].id, owner=HEAD.owner, is_delivery_blocked=False),
+    )
+    assert at_creation.event_id.endswith("/Blocked")
+    assert change.raised[0].event_id == f"{blocked[1].id}/Created"
+
+
+def test_releasing_nothing_tells_nothing() -> None:
+    assert external_events.release(HEAD, [], NOW).raised == ()
 
 
 def test_leaving_a_relationship_takes_its_events_off_the_counters() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.api import Answer, InProcessApi, new_caller
+from tests.support.builders import given_identity
 from tests.support.metering import metered
 from tests.unit.tokens.scenes import (
     PASSWORD,
@@ -40,11 +41,16 @@ def cost(request: Callable[[], Answer], status: int = 200) -> tuple[list[str], f
     return meter.calls, meter.read_units, meter.write_units
 
 
-@pytest.mark.parametrize(("content", "units"), [(SMALL, 2), (THREE_KB, 5), (LARGE, 2)])
-def test_a_token_costs_one_write_and_its_place_in_the_index(api: InProcessApi, content: str, units: int) -> None:
-    members = {"content": content, "expiresAt": in_the_future(days=1)}
+@pytest.mark.parametrize(("content", "units"), [(SMALL, 2 + 2), (THREE_KB, 8 + 2), (LARGE, 2 + 2)])
+def test_a_token_costs_one_read_of_quotas_and_one_transaction_with_its_count(
+    api: InProcessApi, content: str, units: int
+) -> None:
+    """The place in the index (1 WCU, and 1 more for an identity's) is not reported for transactions."""
+    members, creator = {"content": content, "expiresAt": in_the_future(days=1)}, new_caller()
+    given_identity(creator.address)
+    given_token(api, creator)  # the tier is known, and there is a count
 
-    assert cost(lambda: api.post(TOKENS, members, caller=new_caller()), 201) == ([PUT], 0, units)
+    assert cost(lambda: api.post(TOKENS, members, caller=creator), 201) == ([BATCH, TRANSACT], 2, units)
 
 
 def test_an_anonymous_token_has_no_place_in_the_index(api: InProcessApi) -> None:

@@ -13,6 +13,7 @@ from backbone.dynamodb import Table
 from backbone.events import EventEnvelope, carried_by
 from backbone.events.devices import IdentityDeleted
 from backbone.ids import IdentityDeletionProcessId
+from backbone.quotas import Allowance
 from backbone.settings import settings
 from functions.tokens.consumers import consumers
 from functions.tokens.domain import Token, issue_token
@@ -34,7 +35,7 @@ def _given_token(creator: Caller, *, to: Address | None = None, read_by: tuple[C
     token, event = issue_token(
         creator, content=b"x", expires_at=now + timedelta(minutes=1), for_identity=to, password=None, now=now
     )
-    tokens.add(token, b"x", event)
+    tokens.add(token, b"x", event, Allowance.unlimited())
     for reader in read_by:
         tokens.allocate(token, reader, now=now)
     return token
@@ -93,8 +94,8 @@ def test_a_token_that_somebody_else_has_filled_is_not_its_any_more() -> None:
     token, event = issue_token(
         leaving, content=None, expires_at=now + timedelta(minutes=1), for_identity=None, password=None, now=now
     )
-    tokens.add(token, None, event)
-    tokens.fill(token.filled_by(other), b"content")
+    tokens.add(token, None, event, Allowance.unlimited())
+    tokens.fill(*token.filled_by(other), b"content", now=clock.now())
 
     _delete(leaving)
 

@@ -155,7 +155,7 @@ class TestCounting:
 class TestFillingAndDeleting:
     def test_who_fills_it_is_its_creator(self) -> None:
         """§3.5, 9"""
-        filled = TOKEN.filled_by(B)
+        filled, _ = TOKEN.filled_by(B)
 
         assert filled == replace(TOKEN, created_by=B.address, created_by_device=B.device_id, is_empty=False)
         with pytest.raises(ContentAlreadyExists):

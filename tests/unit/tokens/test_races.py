@@ -13,6 +13,7 @@ from backbone import clock
 from backbone.caller import Caller
 from backbone.errors import BackboneError
 from backbone.ids import DeviceId
+from backbone.quotas import Allowance
 from functions.tokens import access
 from functions.tokens.domain import Token, issue_token
 from functions.tokens.store import TokenStore
@@ -50,7 +51,7 @@ def given_token(creator: Caller | None = None, password: bytes | None = PASSWORD
         password=password,
         now=now,
     )
-    store.add(token, None, event)
+    store.add(token, None, event, Allowance.unlimited())
     return token
 
 

@@ -10,6 +10,7 @@ from backbone.caller import Caller
 from backbone.dynamodb import Write, transact
 from backbone.errors import BackboneError, Forbidden, RecordNotFound
 from backbone.ids import DeviceId, TokenId
+from backbone.quotas import Allowance
 from backbone.settings import settings
 from functions.tokens import store as tokens_store
 from functions.tokens.domain import ContentAlreadyExists, Token, TooManyFailedPasswordAttempts, issue_token
@@ -41,7 +42,7 @@ def given_token(creator: Caller | None = A, content: bytes | None = None, passwo
         password=password,
         now=now,
     )
-    store.add(token, content, event)
+    store.add(token, content, event, Allowance.unlimited())
     return token
 
 
@@ -56,10 +57,15 @@ def test_a_token_is_read_as_it_was_written(creator: Caller | None, password: byt
     assert store.find(token.id, B.address).content() is None
 
 
+def fill(token: Token, caller: Caller, content: bytes) -> None:
+    filled, event = token.filled_by(caller)
+    store.fill(filled, event, content, now=clock.now())
+
+
 @pytest.mark.parametrize("content", [b"", b"content", bytes(20_000)])
 def test_content_is_read_as_it_was_written(content: bytes) -> None:
     created, filled = given_token(content=content), given_token()
-    store.fill(filled.filled_by(B), content)
+    fill(filled, B, content)
 
     for token in (created, filled):
         found = store.find(token.id, None)
@@ -73,8 +79,8 @@ def test_an_id_is_used_once() -> None:
         B, content=None, expires_at=token.expires_at, for_identity=None, password=None, now=token.created_at
     )
 
-    with pytest.raises(Exception, match="condition failed"):
-        store.add(replace(token, created_by=B.address), None, event)
+    with pytest.raises(Exception, match="conditions failed"):
+        store.add(replace(token, created_by=B.address), None, event, Allowance.unlimited())
 
     assert store.get(token.id) == token
 
@@ -123,7 +129,7 @@ def test_a_token_that_was_filled_meanwhile_is_locked_for_its_new_creator() -> No
     token = given_token(creator=None, password=b"secret")
     given_failed_attempts(token.id, 99)
     before_last = store.get(token.id)
-    store.fill(token.filled_by(B), b"content")
+    fill(token, B, b"content")
 
     filled = count(before_last)
 
@@ -136,8 +142,8 @@ def test_a_token_that_was_filled_meanwhile_is_locked_for_its_new_creator() -> No
 @pytest.mark.parametrize(
     ("spoil", "error"),
     [
-        (lambda token: store.fill(token.filled_by(A), b"first"), ContentAlreadyExists),
-        (lambda token: store.fill(token.filled_by(A), bytes(20_000)), ContentAlreadyExists),
+        (lambda token: fill(token, A, b"first"), ContentAlreadyExists),
+        (lambda token: fill(token, A, bytes(20_000)), ContentAlreadyExists),
         (lambda token: given_failed_attempts(token.id, 100), TooManyFailedPasswordAttempts),
         (lambda token: table().delete(token_key(token.id)), RecordNotFound),
     ],
@@ -153,7 +159,7 @@ def test_only_an_empty_open_token_is_filled(
     before = stored_items()
 
     with pytest.raises(error):
-        store.fill(token.filled_by(B), content)
+        fill(token, B, content)
 
     assert stored_items() == before
 
@@ -161,10 +167,10 @@ def test_only_an_empty_open_token_is_filled(
 def test_the_loser_of_a_fill_does_not_overwrite_the_winners_content() -> None:
     size = settings().inline_payload_bytes + 1
     token = given_token()
-    store.fill(token.filled_by(A), b"a" * size)
+    fill(token, A, b"a" * size)
 
     with pytest.raises(ContentAlreadyExists):
-        store.fill(token.filled_by(B), b"b" * size)
+        fill(token, B, b"b" * size)
 
     assert store.find(token.id, None).content() == b"a" * size
 
@@ -201,7 +207,7 @@ def test_a_token_taken_over_while_it_is_deleted_stays(monkeypatch: pytest.Monkey
     token = given_token(creator=A)
 
     def overtaken(writes: Sequence[Write]) -> None:
-        store.fill(token.filled_by(B), b"content")
+        fill(token, B, b"content")
         transact(writes)
 
     monkeypatch.setattr(tokens_store, "transact", overtaken)
@@ -213,14 +219,14 @@ def test_a_token_taken_over_while_it_is_deleted_stays(monkeypatch: pytest.Monkey
 
 def test_the_index_knows_the_tokens_of_an_identity() -> None:
     made, filled, _ = given_token(creator=A), given_token(creator=None), given_token(creator=None)
-    store.fill(filled.filled_by(A), b"content")
+    fill(filled, A, b"content")
     deleted = given_token(creator=A)
     store.delete(deleted.id, A)
 
-    found = [found.token.id for found in store.created_by(A.address)]
+    found = [found.token.id for found in store.created_by(A.address).items]
 
     assert sorted(found) == sorted([made.id, filled.id])
-    assert list(store.created_by(B.address)) == []
+    assert store.created_by(B.address).items == []
 
 
 def test_ids_are_found_in_the_order_asked_for_and_once() -> None:

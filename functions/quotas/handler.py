@@ -1,0 +1,11 @@
+"""Lambda entry points of Quotas."""
+
+from backbone.consumers import queue_handler
+from backbone.http import lambda_handler
+from functions.quotas.admin_api import admin_api
+from functions.quotas.api import api
+from functions.quotas.consumers import consumers
+
+http = lambda_handler(api)
+admin = lambda_handler(admin_api)
+consume = queue_handler(consumers)

@@ -1,0 +1,51 @@
+"""The devices of an identity as Push reads them.  Owner: functions/devices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backbone.addresses import Address
+from backbone.dynamodb import Item, Key
+from backbone.ids import DeviceId
+from backbone.readmodels.identities import ACTIVE, DEVICES, is_identity, key, table
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesView:
+    """The status of an identity (None: there is no such identity) and the language of each of its devices."""
+
+    status: str | None
+    languages: Mapping[DeviceId, str]
+
+    @property
+    def is_active(self) -> bool:
+        """The identity exists and is neither to be deleted nor being deleted."""
+        return self.status == ACTIVE
+
+
+def devices_of(address: Address) -> DevicesView:
+    """1 eventually consistent query (0.5 RCU per 4 KB, about a dozen devices)."""
+    identity = key(address)
+    found = list(
+        table().query_all(
+            "pk = :pk AND sk BETWEEN :first AND :last",  # the identity comes right after its devices
+            {"pk": identity["pk"], "first": DEVICES, "last": identity["sk"]},
+            project="sk, #status, #deviceId, #communicationLanguage",
+            consistent=False,
+        )
+    )
+    status = next((str(item["status"]) for item in found if is_identity(item)), None)
+    return DevicesView(status, dict(_language(item) for item in found if not is_identity(item)))
+
+
+def device_key(address: Address, device_id: DeviceId) -> Key:
+    """The item of a device."""
+    return {"pk": key(address)["pk"], "sk": f"{DEVICES}{device_id}"}
+
+
+def language_of(item: Item) -> str:
+    """Read the owner's item of a device."""
+    return str(item["communicationLanguage"])
+
+
+def _language(item: Item) -> tuple[DeviceId, str]:
+    return DeviceId(item["deviceId"]), language_of(item)

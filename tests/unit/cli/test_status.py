@@ -1,0 +1,63 @@
+"""What `backbone status` thinks needs an operator.  The rest of it is tested on the deployed system."""
+
+from typing import Any
+
+import pytest
+
+from cli import status
+
+WELL: dict[str, Any] = {
+    "health": "Healthy",
+    "functions": [{"function": "b-tokens", "state": "Active"}, {"function": "b-keys", "state": "Inactive"}],
+    "tables": [{"table": "tokens", "state": "ACTIVE"}],
+    "queues": [{"queue": "tokens", "waiting": 5}, {"queue": "tokens-dead-letters", "waiting": 0}],
+    "jobs": [{"job": "b-deletion", "failed": 0}, {"job": "b-reminders", "failed": None}],
+}
+
+
+def test_waiting_events_and_idle_functions_are_no_problem() -> None:
+    assert status._problems(WELL) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"health": "Unhealthy"}, "the Consumer API says Unhealthy"),
+        ({"functions": [{"function": "b-tokens", "state": "missing"}]}, "b-tokens is missing"),
+        ({"functions": [{"function": "b-tokens", "state": "Failed"}]}, "b-tokens is Failed"),
+        ({"tables": [{"table": "tokens", "state": "ARCHIVED"}]}, "table tokens is ARCHIVED"),
+        ({"queues": [{"queue": "tokens-dead-letters", "waiting": 2}]}, "2 dead letters in tokens-dead-letters"),
+        ({"jobs": [{"job": "b-deletion", "failed": 3}]}, "b-deletion has failed for 3"),
+    ],
+)
+def test_everything_else_is_told(change: dict[str, Any], problem: str) -> None:
+    assert status._problems({**WELL, **change}) == [problem]
+
+
+def test_the_last_run_of_a_job_is_read_from_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        (1_000, '{"event_id":390932,"message":"deletions begun","count":1,"failed":1}'),
+        (3_000, '{"event_id":390932,"message":"deletions begun","count":4,"failed":0}'),
+        (3_001, "REPORT RequestId: x"),
+        (2_000, '{"event_id":390931,"message":"deletion failed"}'),
+    ]
+
+    class Logs:
+        class exceptions:  # noqa: N801  # as boto3 has it
+            ResourceNotFoundException = KeyError
+
+        def get_paginator(self, operation: str) -> "Logs":
+            assert operation == "filter_log_events"
+            return self
+
+        def paginate(self, **_: Any) -> list[dict[str, Any]]:
+            return [{"events": [{"timestamp": at, "message": message} for at, message in lines]}]
+
+    monkeypatch.setattr(status, "client", lambda service: Logs())
+
+    assert status._job("b-deletion") == {
+        "job": "b-deletion",
+        "lastRunAt": "1970-01-01T00:00:03.000Z",
+        "done": 4,
+        "failed": 0,
+    }
