@@ -14,10 +14,12 @@ from typing import Any
 
 import boto3
 import jwt
+import moto.backend_index
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 from moto.dynamodb.models import dynamodb_backends
+from moto.ssm.models import ssm_backends
 
 from backbone import access_tokens, admin_keys, clock, dynamodb
 from backbone.quotas import store as quotas_store
@@ -35,7 +37,13 @@ TOKEN_KEYS = "/test/token-keys"
 ADMIN_KEYS = "/test/admin-keys"
 ADMIN_KEY = "test"
 PUSH_APP_ID = "org.example.app"
+_MOCKED = ("awslambda", "cloudwatch", "dynamodb", "dynamodbstreams", "events", "logs", "s3", "sns", "sqs", "ssm", "sts")
 _endpoint: str | None = None
+
+# moto registers the addresses of all services it knows for every test, and tries them one by one for every call.
+moto.backend_index.backend_url_patterns = [
+    (service, pattern) for service, pattern in moto.backend_index.backend_url_patterns if service in _MOCKED
+]
 
 
 @contextmanager
@@ -165,17 +173,33 @@ def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -
 
 def put_token_keys(private: list[dict[str, Any]], public: list[dict[str, Any]]) -> None:
     """Set the key sets, newest first."""
-    ssm = aws("ssm")
     for kind, keys, store_as in (("private", private, "SecureString"), ("public", public, "String")):
-        ssm.put_parameter(Name=f"{TOKEN_KEYS}/{kind}", Value=json.dumps({"keys": keys}), Type=store_as, Overwrite=True)
+        _put_parameter(f"{TOKEN_KEYS}/{kind}", json.dumps({"keys": keys}), store_as)
     access_tokens.forget_keys()
 
 
 def put_admin_keys(*keys: str) -> None:
     """Set the keys that open the Admin API."""
     sealed = [admin_keys.seal(key, name=f"key {number}", now=clock.now()) for number, key in enumerate(keys)]
-    aws("ssm").put_parameter(Name=ADMIN_KEYS, Value=admin_keys.dump(sealed), Type="String", Overwrite=True)
+    _put_parameter(ADMIN_KEYS, admin_keys.dump(sealed), "String")
     admin_keys.forget_keys()
+
+
+def _put_parameter(name: str, value: str, store_as: str) -> None:
+    """Behind moto's HTTP, like the tables."""
+    ssm_backends[MOTO_ACCOUNT][REGION].put_parameter(
+        name,
+        description="",
+        value=value,
+        parameter_type=store_as,
+        allowed_pattern="",
+        keyid="alias/aws/ssm" if store_as == "SecureString" else "",
+        overwrite=True,
+        tags=[],
+        data_type="text",
+        tier=None,
+        policies=None,
+    )
 
 
 def forged_token(claims: dict[str, object], *, algorithm: str, key: object, key_id: str = "test-key") -> str:

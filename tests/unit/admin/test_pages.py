@@ -9,6 +9,8 @@ from backbone import health
 from backbone.settings import settings
 from tests.support.api import InProcessApi
 
+pytestmark = pytest.mark.slow
+
 ANONYMOUS = {"x-api-key": ""}
 
 

@@ -8,6 +8,8 @@ from backbone import clock
 from tests.support.api import InProcessApi, new_caller
 from tests.support.command import backbone
 
+pytestmark = pytest.mark.slow
+
 TEXT = ["--title", "en=Title", "--body", "en=Body"]
 
 

@@ -22,6 +22,8 @@ from functions.announcements.store import AnnouncementStore
 from tests.support.api import new_caller
 from tests.support.builders import given_announcement
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 store = AnnouncementStore()
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from backbone.addresses import Address
 from backbone.encoding import to_base64url
 from backbone.events import carried_by
 from backbone.ids import QUEUED_FOR_DELETION_TIER, TierId
@@ -44,7 +45,7 @@ LIMIT_REACHED = (400, "error.platform.validation.device.clientReachedIdentitiesL
 REGISTRATION_FAILED = (400, "error.platform.validation.device.registrationFailed")
 QUEUED = (400, "error.platform.validation.device.queuedForDeletionTierCannotBeManuallyAssignedOrUnassigned")
 NEW_AND_OLD_MATCH = (400, "error.platform.validation.newAndOldMatch")
-UNKNOWN = ClientKey.new().address
+UNKNOWN = Address("did:e:localhost:dids:5fa7fa27af04ff32fc565d")
 GOLD = TierId("TIRgold0000000000000")
 
 

@@ -9,6 +9,8 @@ from backbone.dynamodb import client
 from tests.support.api import Answer, InProcessApi, new_caller
 from tests.unit.files.uploads import FILES, UNPARSABLE, encoded, form, post
 
+pytestmark = pytest.mark.slow
+
 CALLER = new_caller()
 BODY, CONTENT_TYPE = encoded(form())
 SHARED = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

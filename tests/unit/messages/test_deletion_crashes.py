@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from itertools import count
 
+import pytest
+
 from backbone.addresses import Address
 from backbone.dynamodb import Table, delete_all
 from backbone.settings import settings
@@ -18,6 +20,8 @@ from tests.unit.messages.deletion_scenes import (
     stored_items,
     traces,
 )
+
+pytestmark = pytest.mark.slow
 
 
 def number_mailbox(address: Address) -> None:

@@ -17,6 +17,8 @@ from tests.support.api import InProcessApi
 from tests.unit.overview.oracle import meets
 from tests.unit.overview.scenes import given_overview, overview
 
+pytestmark = pytest.mark.slow
+
 FAST = settings(deadline=None, max_examples=300)
 ON_A_TABLE = settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

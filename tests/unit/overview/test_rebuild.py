@@ -17,6 +17,8 @@ from tests.support.builders import LONG_AGO, given_device, given_identity
 from tests.support.command import backbone
 from tests.unit.overview.scenes import BASIC, PREMIUM, address, given_overview
 
+pytestmark = pytest.mark.slow
+
 LATER = LONG_AGO + timedelta(days=1)
 
 

@@ -13,6 +13,8 @@ from functions.push.application_store import ApplicationStore
 from functions.push.applications import CredentialsInvalid
 from functions.push.handler import set_up_applications
 
+pytestmark = pytest.mark.slow
+
 FCM = json.dumps({"project_id": "p", "private_key": "secret", "client_email": "a@b", "type": "service_account"})
 APNS = json.dumps({"teamId": "TEAM123456", "keyId": "KEY1234567", "privateKey": "secret"})
 PATH = "/backbone/push-credentials"

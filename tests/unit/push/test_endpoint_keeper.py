@@ -16,7 +16,7 @@ from tests.support.engine import PUSH_APP_ID
 from tests.unit.push.provider import Provider
 from tests.unit.push.scenes import caller_of, new_handle, registered, registrations, someone
 
-pytestmark = pytest.mark.usefixtures("moto")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("moto")]
 LATER = clock.now() + timedelta(days=1)
 
 

@@ -26,6 +26,8 @@ from tests.unit.quotas.scenes import (
     refused,
 )
 
+pytestmark = pytest.mark.slow
+
 METRICS, TIERS, IDENTITIES = "/api/v1/Metrics", "/api/v1/Tiers", "/api/v1/Identities"
 TIER_QUOTAS = f"{TIERS}/{TIER}/Quotas"
 QUOTA: dict[str, Any] = {"metricKey": "NumberOfTokens", "max": 5, "period": "Month"}

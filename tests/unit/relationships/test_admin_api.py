@@ -14,6 +14,8 @@ from tests.support.engine import DOMAIN
 from tests.support.metering import metered
 from tests.unit.relationships.scenes import INVALID, UNPARSABLE, create, given_template, two
 
+pytestmark = pytest.mark.slow
+
 RELATIONSHIPS = "/api/v1/Relationships"
 INVALID_PAGE_SIZE = (400, "error.platform.validation.pagination.invalidPageSize")
 NOBODY = "did:e:localhost:dids:nobody"

@@ -18,6 +18,8 @@ from functions.synchronization.deletion_consumers import deletion_consumers, sto
 from tests.support.api import InProcessApi, new_caller
 from tests.support.builders import given_identity
 
+pytestmark = pytest.mark.slow
+
 PROCESS = IdentityDeletionProcessId.new()
 VERSION = {"X-Supported-Datawallet-Version": "1"}
 NOT_FOUND = (404, "error.platform.recordNotFound")

@@ -28,6 +28,8 @@ from tests.unit.synchronization.steps import (
     push,
 )
 
+pytestmark = pytest.mark.slow
+
 KEPT = HealthCheck.function_scoped_fixture
 FEW = settings(max_examples=20, deadline=None, suppress_health_check=[KEPT, HealthCheck.too_slow])
 

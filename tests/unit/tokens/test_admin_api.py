@@ -30,6 +30,8 @@ from tests.unit.tokens.scenes import (
     table,
 )
 
+pytestmark = pytest.mark.slow
+
 TOKENS = "/api/v1/Tokens"
 NOBODY = "did:e:localhost:dids:nobody"
 
@@ -134,7 +136,6 @@ def test_tokens_are_listed_oldest_first_whatever_their_state(
     assert [token["content"] for token in tokens] == [CONTENT, None, CONTENT, CONTENT]
 
 
-@pytest.mark.slow
 def test_without_a_page_size_everything_is_on_one_page(admin: InProcessApi, api: InProcessApi) -> None:
     """admin-api.md §3.2: Tokens: none: everything on one page"""
     creator = new_caller()
@@ -230,7 +231,6 @@ def test_a_locked_token_can_be_unlocked_and_locked_again(admin: InProcessApi, ap
 
 
 @pytest.mark.local_dynamodb
-@pytest.mark.slow
 def test_a_page_of_tokens_costs_the_same_wherever_it_is(local_dynamodb: None) -> None:
     """data-model.md, tokens: Admin: list: 0.5 RCU per 30 tokens of the identity + 1 RCU for each of the page"""
     api, admin = InProcessApi(["tokens"]), InProcessApi(["tokens"], admin=True)

@@ -195,6 +195,7 @@ class TestReading:
         assert get(api, without, A).result["isPasswordProtected"] is False
 
 
+@pytest.mark.slow
 class TestLockout:
     def test_the_hundredth_wrong_password_locks_the_token(self, api: InProcessApi) -> None:
         """Checklist: 100th wrong attempt -> 400 error.platform.token.tooManyFailedPasswordAttempts and one

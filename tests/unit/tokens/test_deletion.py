@@ -21,6 +21,8 @@ from functions.tokens.store import TokenStore
 from tests.support.api import new_caller
 from tests.support.engine import DOMAIN
 
+pytestmark = pytest.mark.slow
+
 PROCESS = IdentityDeletionProcessId.new()
 PSEUDONYM = anonymised_address(DOMAIN)
 tokens = TokenStore()

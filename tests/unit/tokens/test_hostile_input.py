@@ -3,12 +3,15 @@
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backbone.caller import Caller
 from tests.support.api import InProcessApi, new_caller
 from tests.unit.tokens.scenes import PASSWORD, TOKENS, given_token, stored_items
+
+pytestmark = pytest.mark.slow
 
 FEW = settings(
     max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -22,6 +22,8 @@ from tests.unit.tokens.scenes import (
     given_token,
 )
 
+pytestmark = pytest.mark.slow
+
 RESET = ["token", "reset-access-failed-count", "--id"]
 
 
