@@ -156,10 +156,10 @@ def _problems(report: Row) -> list[str]:
     # A function that nobody has called for weeks is Inactive, which is nothing to worry about.
     problems += [f"{row['function']} is {row['state']}" for row in report["functions"] if row["state"] in _BROKEN]
     problems += [f"table {row['table']} is {row['state']}" for row in report["tables"] if row["state"] != "ACTIVE"]
-    problems += [
-        f"{row['waiting']} dead letters in {row['queue']}"
-        for row in report["queues"]
-        if row["queue"].endswith(SUFFIX) and row["waiting"]
-    ]
+    # Letters that somebody is just looking at are there as well.
+    letters = {
+        row["queue"]: row["waiting"] + row["inWork"] for row in report["queues"] if row["queue"].endswith(SUFFIX)
+    }
+    problems += [f"{number} dead letters in {queue}" for queue, number in letters.items() if number]
     problems += [f"{row['job']} has failed for {row['failed']}" for row in report["jobs"] if row["failed"]]
     return problems

@@ -4,12 +4,12 @@ Both paths are the same stream: the first is used by the Connector, the second b
 """
 
 import random
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from backbone.caller import Caller
-from backbone.http import Api, HeaderModel, Raw, RequestContext
+from backbone.http import Api, HeaderModel, Raw, RequestContext, ResponseModel
 from backbone.http.documentation import Answer
 from backbone.observability import logger
 from backbone.settings import settings
@@ -21,7 +21,16 @@ _HEADERS = {"Cache-Control": "no-cache", "Connection": "keep-alive"}
 
 sse_api = Api("push", function="Sse")
 
-Stream = Annotated[Raw, Answer(200, "Events, each with data `_`", str, media_type=CONTENT_TYPE)]
+
+class EventOut(ResponseModel):
+    """One event of the stream; `id` comes back as `Last-Event-ID`."""
+
+    event: str
+    data: Literal["_"]
+    id: str
+
+
+Stream = Annotated[Raw, Answer(200, "Events, as they come", EventOut, media_type=CONTENT_TYPE)]
 
 
 class Resumption(HeaderModel):

@@ -81,7 +81,8 @@ def test_no_body_makes_an_endpoint_fail(somebody: Identity, method: str, path: s
                 method, concrete(path), content=body, headers={"content-type": content_type}
             )
             assert answer.status < 500, (body[:40], answer.body)
-            assert answer.status in (200, 201, 204, 400, 404, 415, 401), answer.status
+            # 429: one of these bodies starts a deletion, after which nothing more may be created.
+            assert answer.status in (200, 201, 204, 400, 404, 415, 401, 429), answer.status
 
 
 @pytest.mark.parametrize(("method", "path"), [case for case in ENDPOINTS if "{" in case[1] and case[1] != ANY_TEXT])

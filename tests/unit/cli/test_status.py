@@ -10,7 +10,10 @@ WELL: dict[str, Any] = {
     "health": "Healthy",
     "functions": [{"function": "b-tokens", "state": "Active"}, {"function": "b-keys", "state": "Inactive"}],
     "tables": [{"table": "tokens", "state": "ACTIVE"}],
-    "queues": [{"queue": "tokens", "waiting": 5}, {"queue": "tokens-dead-letters", "waiting": 0}],
+    "queues": [
+        {"queue": "tokens", "waiting": 5, "inWork": 2},
+        {"queue": "tokens-dead-letters", "waiting": 0, "inWork": 0},
+    ],
     "jobs": [{"job": "b-deletion", "failed": 0}, {"job": "b-reminders", "failed": None}],
 }
 
@@ -26,7 +29,7 @@ def test_waiting_events_and_idle_functions_are_no_problem() -> None:
         ({"functions": [{"function": "b-tokens", "state": "missing"}]}, "b-tokens is missing"),
         ({"functions": [{"function": "b-tokens", "state": "Failed"}]}, "b-tokens is Failed"),
         ({"tables": [{"table": "tokens", "state": "ARCHIVED"}]}, "table tokens is ARCHIVED"),
-        ({"queues": [{"queue": "tokens-dead-letters", "waiting": 2}]}, "2 dead letters in tokens-dead-letters"),
+        ({"queues": [{"queue": "x-dead-letters", "waiting": 1, "inWork": 1}]}, "2 dead letters in x-dead-letters"),
         ({"jobs": [{"job": "b-deletion", "failed": 3}]}, "b-deletion has failed for 3"),
     ],
 )

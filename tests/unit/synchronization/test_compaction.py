@@ -174,7 +174,7 @@ def test_superseded_modifications_go_when_they_are_a_month_old(engine: str) -> N
     """admin-api.md §19: housekeeper run removes each row of the table in 15.3 and nothing younger"""
     caller = given_datawallet(store)
     modify(caller, ("Create", "old", None), ("Create", "kept", None), ("Create", "deleted", "c"), at=A_MONTH_AGO)
-    modify(caller, ("Create", "young", None), at=A_MONTH_AGO + timedelta(minutes=5))
+    modify(caller, ("Create", "young", None), at=A_MONTH_AGO + timedelta(days=1))
     modify(caller, ("Update", "old", None), ("Update", "young", None), ("Delete", "deleted", None), at=NOW)
 
     wait_for_timer(caller)
