@@ -8,16 +8,10 @@ from backbone import clock
 from backbone.errors import BackboneError
 from cli.output import AsJson, CommandFailed, say, show
 from functions.devices import passwords
+from functions.devices.admin_clients import NewClient, change_secret, create_client
 from functions.devices.client_store import ClientStore
 from functions.devices.errors import ClientIdAlreadyExists
-from functions.devices.oauth_clients import (
-    MAX_CLIENT_ID_LENGTH,
-    Client,
-    ClientWithCount,
-    new_client_id,
-    new_secret,
-)
-from functions.devices.tier_store import TierStore
+from functions.devices.oauth_clients import Client, ClientWithCount
 
 app = typer.Typer(help="Manages OAuth clients: programs that may create identities and log in.", no_args_is_help=True)
 
@@ -41,23 +35,19 @@ def create(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a client, and the fixed tiers where they are missing.
+    """Create a client.
 
     May be repeated: a client that exists with the same secret is left as it is.
     """
-    secret = new_secret() if client_secret is None else client_secret
-    client, is_new = create_client(
-        client_id=new_client_id() if client_id is None else client_id,
-        client_secret=secret,
-        default_tier=default_tier,
-        display_name=display_name,
-        max_identities=max_identities,
+    client, secret = create_unless_there(
+        NewClient(default_tier, client_id, display_name, client_secret, max_identities)
     )
     record = describe(ClientWithCount(client, client.identities))
-    show({**record, "clientSecret": secret} if client_secret is None else record, as_json=as_json)
-    if not is_new:
+    made_up = secret if not client_secret else None
+    show({**record, "clientSecret": made_up} if made_up else record, as_json=as_json)
+    if secret is None:
         say(f"Client '{client.client_id}' exists already and was left as it is.")
-    elif client_secret is None:
+    elif made_up:
         say("Keep the secret: it cannot be shown again.")
 
 
@@ -84,7 +74,7 @@ def delete(client_ids: ClientIds) -> None:
 
 
 @app.command("change-secret")
-def change_secret(
+def give_another_secret(
     client_id: Annotated[str, typer.Argument(metavar="CLIENT_ID", help="Which.")],
     client_secret: Annotated[
         str | None, typer.Option("--client-secret", "--clientSecret", help="Made up unless given.")
@@ -92,50 +82,19 @@ def change_secret(
     as_json: AsJson = False,
 ) -> None:
     """Give a client another secret; the old one is of no use any more after five minutes at most."""
-    secret = client_secret or new_secret()
-    ClientStore().set_secret(client_id, passwords.hash_secret(secret))
-    show({"clientId": client_id, "clientSecret": secret}, as_json=as_json)
+    show({"clientId": client_id, "clientSecret": change_secret(client_id, client_secret).secret}, as_json=as_json)
 
 
-def create_client(
-    *,
-    client_id: str,
-    client_secret: str,
-    default_tier: str,
-    display_name: str | None = None,
-    max_identities: int | None = None,
-) -> tuple[Client, bool]:
-    """The client, and whether it is new.
-
-    `default_tier` is a name or an id.  Raises `CommandFailed` for an unknown tier, an impossible id, an empty secret,
-    or a client of this id with another secret.
-    """
-    if not 0 < len(client_id) <= MAX_CLIENT_ID_LENGTH:
-        raise CommandFailed(f"a client id has 1 to {MAX_CLIENT_ID_LENGTH} characters")
-    if not client_secret:
-        raise CommandFailed("the client secret must not be empty")
-    store, tiers, now = ClientStore(), TierStore(), clock.now()
-    tiers.set_up(now=now)
-    tier = tiers.find(default_tier)
-    if tier is None:
-        raise CommandFailed(f"there is no tier '{default_tier}'")
-    client = Client(
-        client_id=client_id,
-        secret_hash=passwords.hash_secret(client_secret),
-        display_name=display_name or client_id,
-        default_tier=tier.id,
-        max_identities=max_identities,
-        identities=0,
-        created_at=now,
-    )
+def create_unless_there(new: NewClient) -> tuple[Client, str | None]:
+    """The client, and its secret if it is new.  Raises `CommandFailed` if one of this id has another secret."""
     try:
-        store.add(client)
+        created = create_client(new, now=clock.now())
     except ClientIdAlreadyExists:
-        existing = store.get(client_id)
-        if existing is None or not passwords.matches(client_secret, existing.secret_hash):
-            raise CommandFailed(f"the client '{client_id}' exists with another secret") from None
-        return existing, False
-    return client, True
+        existing = ClientStore().get(new.client_id or "")
+        if existing is None or not passwords.matches(new.client_secret or "", existing.secret_hash):
+            raise CommandFailed(f"the client '{new.client_id}' exists with another secret") from None
+        return existing, None
+    return created.client, created.secret
 
 
 def describe(found: ClientWithCount) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import jwt
 
-from backbone import access_tokens
+from backbone import access_tokens, clock
 from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.ids import DeviceId
 from backbone.observability import logger
-from functions.devices import clients
+from functions.devices.admin_clients import NewClient, create_client
 from tests.client import Device, Identity
 from tests.client.http import Credentials
 from tests.support.api import InProcessApi
@@ -84,7 +84,7 @@ def build_world(endpoint: str) -> World:
     forget_environment()
     use_token_keys()
     create_tables(run, with_streams=True)
-    clients.main(["create", "--client-id", CLIENT[0], "--client-secret", CLIENT[1], "--default-tier", "Basic"])
+    create_client(NewClient("Basic", client_id=CLIENT[0], client_secret=CLIENT[1]), now=clock.now())
     api = InProcessApi()
     transport, pump = InProcessTransport(api), EventPump()
     alice, bob = (Identity.create(BASE_URL, *CLIENT, transport=transport) for _ in range(2))

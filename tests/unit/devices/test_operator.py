@@ -10,10 +10,11 @@ import pytest
 from backbone.ids import QUEUED_FOR_DELETION_TIER
 from cli.output import CommandFailed
 from functions.devices import passwords
+from functions.devices.admin_clients import NewClient
 from functions.devices.client_store import ClientStore
 from functions.devices.deletion_process import DELETING_SERVICES
 from functions.devices.deletion_process_store import DeletionProcessStore
-from functions.devices.operator_clients import create_client
+from functions.devices.operator_clients import create_unless_there
 from functions.devices.store import DeviceStore
 from functions.devices.tier_store import TierStore
 from functions.devices.tiers import Tier
@@ -85,10 +86,9 @@ def test_the_command_may_be_repeated() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "problem"),
     [
-        (["--default-tier", "Gold"], 1, "no tier 'Gold'"),
-        (["--client-id", ""], 1, "1 to 100 characters"),
-        (["--client-id", "x" * 101], 1, "1 to 100 characters"),
-        (["--client-secret", ""], 1, "must not be empty"),
+        (["--client-id", "new", "--default-tier", "Gold"], 1, "Tier not found"),
+        (["--client-id", "x" * 101], 1, "more than 100 characters"),
+        (["--client-secret", ""], 1, "'test' exists with another secret"),
         (["--client-secret", "another"], 1, "'test' exists with another secret"),
         (["--max-identities", "-1"], 2, "--max-identities"),
         (["--max-identities", "many"], 2, "--max-identities"),
@@ -147,10 +147,10 @@ def test_a_secret_can_be_changed() -> None:
 def test_parallel_set_ups_agree() -> None:
     def create(number: int) -> str:
         try:
-            _, is_new = create_client(client_id=f"c{number % 2}", client_secret="s", default_tier="Basic")
+            _, secret = create_unless_there(NewClient("Basic", client_id=f"c{number % 2}", client_secret="s"))
         except CommandFailed as problem:
             return str(problem)
-        return "created" if is_new else "left"
+        return "created" if secret else "left"
 
     outcomes = at_once(*(partial(create, number) for number in range(6)))
 
