@@ -1,7 +1,5 @@
 """Deletions in tests: identities that want to go, and services that say they have nothing left."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,10 +21,6 @@ from tests.support.builders import given_client, given_device, given_identity
 from tests.support.keys import ClientKey
 
 processes, deletions = DeletionProcessStore(), DeletionStore()
-
-
-class Crash(BaseException):
-    """The process dies; no `except Exception` sees it."""
 
 
 def given_owner(devices: int = 1, client_id: str = "test") -> Caller:
@@ -105,35 +99,6 @@ def everything(table: str = "devices") -> list[dict[str, Any]]:
 def names(item: dict[str, Any], *texts: str) -> bool:
     """Whether any of these texts stands anywhere in an item."""
     return any(text in repr(item) for text in texts)
-
-
-@contextmanager
-def dying_at(call: int) -> Iterator[None]:
-    """Die just before the n-th call to DynamoDB (counting from 0)."""
-    count = 0
-
-    def die(**_: object) -> None:
-        nonlocal count
-        count += 1
-        if count > call:
-            raise Crash
-
-    events = dynamodb.client().meta.events
-    events.register("before-call.dynamodb", die)
-    try:
-        yield
-    finally:
-        events.unregister("before-call.dynamodb", die)
-
-
-def died(call: int, action: Callable[[], object]) -> bool:
-    """Run `action`, which dies at this call to DynamoDB unless it makes fewer; whether it died."""
-    try:
-        with dying_at(call):
-            action()
-    except Crash:
-        return True
-    return False
 
 
 def _table() -> dynamodb.Table:

@@ -27,6 +27,7 @@ from functions.devices.store import DeviceStore
 from functions.devices.user_store import UserStore
 from tests.support.builders import given_client, given_device, given_identity
 from tests.support.command import backbone
+from tests.support.crashes import died
 from tests.support.keys import ClientKey
 from tests.unit.devices.deletions import (
     audit_log,
@@ -36,7 +37,6 @@ from tests.unit.devices.deletions import (
     confirmation,
     deletions,
     deliver,
-    died,
     everything,
     given_owner,
     messages_of,

@@ -12,6 +12,7 @@ from functions.devices.domain import Identity
 from functions.push.domain import Platform
 from functions.push.mailbox_store import MailboxStore
 from tests.support.api import InProcessApi
+from tests.support.crashes import died, until_it_lives
 from tests.unit.push.provider import Provider
 from tests.unit.push.scenes import device_of, handle_of, happens, registered, registrations, someone
 from tests.unit.push.sse import listen
@@ -86,3 +87,22 @@ def test_an_identity_without_registrations_is_done_at_once(sns: Provider) -> Non
 
     assert Table(settings().push_table).get({"pk": f"DELETED#{PROCESS}", "sk": "DELETED"}) is not None
     assert sns.pushed == []
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_crash_between_any_two_calls_only_delays_it(sns: Provider, api: InProcessApi) -> None:
+    staying = someone()
+    kept = registered(staying)
+    for call in until_it_lives():
+        leaving = someone("Deleting")
+        registered(leaving)
+        registered(leaving, platform=Platform.DUMMY)
+        event = deleted(leaving)
+
+        crashed = died(call, lambda gone=event: happens(gone))  # type: ignore[misc]  # a default argument
+        happens(event)
+
+        assert registrations.of_identity(leaving.address) == []
+        if not crashed:
+            break
+    assert registrations.of_identity(staying.address) == [kept]

@@ -25,6 +25,7 @@ from backbone.quotas import Metric, Period
 from backbone.quotas import store as quotas
 from tests.support.api import InProcessApi
 from tests.support.builders import TIER, given_identity, given_individual_quota, given_tier_quota, usage_of
+from tests.support.crashes import died, until_it_lives
 from tests.unit.quotas.scenes import (
     CONTENT,
     EXHAUSTED,
@@ -217,6 +218,24 @@ class TestDeletionOfIdentities:
         tell(IdentityDeleted(identity_address=gone, deletion_process_id=PROCESS), times=2)
 
         assert [item["pk"] for item in everything_in("quotas")] == [f"DELETED#{PROCESS}"]
+
+    def test_a_crash_between_any_two_calls_only_delays_it(self, moto: None) -> None:
+        other = active_caller().address
+        count(other, 2)
+        kept = everything_in("quotas")
+        for call in until_it_lives():
+            gone = active_caller().address
+            for metric in Metric:
+                given_individual_quota(gone, metric, 3, Period.DAY)
+            deleted = IdentityDeleted(identity_address=gone, deletion_process_id=IdentityDeletionProcessId.new())
+
+            crashed = died(call, lambda event=deleted: tell(event))  # type: ignore[misc]  # a default argument
+            tell(deleted)
+
+            left = [item for item in everything_in("quotas") if not item["pk"].startswith("DELETED#")]
+            assert left == kept
+            if not crashed:
+                break
 
     def test_what_comes_later_is_not_counted(self, api: InProcessApi) -> None:
         caller = active_caller()

@@ -1,6 +1,5 @@
 """The synchronization of a deleted identity.  Contract: events.md §6.3."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,16 +16,13 @@ from functions.synchronization.consumers import consumers
 from functions.synchronization.deletion_consumers import deletion_consumers, store
 from tests.support.api import InProcessApi, new_caller
 from tests.support.builders import given_identity
+from tests.support.crashes import died, until_it_lives
 
 pytestmark = pytest.mark.slow
 
 PROCESS = IdentityDeletionProcessId.new()
 VERSION = {"X-Supported-Datawallet-Version": "1"}
 NOT_FOUND = (404, "error.platform.recordNotFound")
-
-
-class Crash(BaseException):
-    """The process dies."""
 
 
 def _items() -> list[dict[str, Any]]:
@@ -132,9 +128,9 @@ def test_an_identity_that_has_never_synchronized_is_no_problem(api: InProcessApi
 def test_a_crash_between_any_two_calls_only_delays_it(api: InProcessApi) -> None:
     other = _given_wallet(api, 3)
     kept = _of(other)
-    for call in _until_it_lives():
+    for call in until_it_lives():
         caller = _given_wallet(api, 40)
-        crashed = _dies_at(call, caller)
+        crashed = died(call, lambda gone=caller: _delete(gone))  # type: ignore[misc]  # a default argument
         _delete(caller)
 
         assert _of(caller) == ["HEAD"]
@@ -155,28 +151,3 @@ def test_a_device_that_writes_while_it_is_deleted_loses(api: InProcessApi, walle
         _delete(wallet)
 
     assert _of(wallet) == ["HEAD"]
-
-
-def _until_it_lives() -> Iterator[int]:
-    yield from range(50)
-    raise AssertionError("it never came to an end")
-
-
-def _dies_at(call: int, caller: Caller) -> bool:
-    count = 0
-
-    def die(**_: object) -> None:
-        nonlocal count
-        count += 1
-        if count > call:
-            raise Crash
-
-    events = dynamodb.client().meta.events
-    events.register("before-call.dynamodb", die)
-    try:
-        _delete(caller)
-    except Crash:
-        return True
-    finally:
-        events.unregister("before-call.dynamodb", die)
-    return False

@@ -1,6 +1,5 @@
 """The tokens of a deleted identity.  Contract: tokens.md §7; events.md §6.3."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from functions.tokens.consumers import consumers
 from functions.tokens.domain import Token, issue_token
 from functions.tokens.store import TokenStore
 from tests.support.api import new_caller
+from tests.support.crashes import died, until_it_lives
 from tests.support.engine import DOMAIN
 
 pytestmark = pytest.mark.slow
@@ -26,10 +26,6 @@ pytestmark = pytest.mark.slow
 PROCESS = IdentityDeletionProcessId.new()
 PSEUDONYM = anonymised_address(DOMAIN)
 tokens = TokenStore()
-
-
-class Crash(BaseException):
-    """The process dies."""
 
 
 def _given_token(creator: Caller, *, to: Address | None = None, read_by: tuple[Caller, ...] = ()) -> Token:
@@ -119,13 +115,13 @@ def test_a_crash_between_any_two_calls_only_delays_it() -> None:
     bystander = new_caller()
     _given_token(bystander, to=bystander.address, read_by=(bystander,))
     kept = _items()
-    for call in _until_it_lives():
+    for call in until_it_lives():
         leaving, other = new_caller(), new_caller()
         _given_token(leaving, read_by=(other, leaving))
         _given_token(other, to=leaving.address)
         _given_token(other, read_by=(leaving,))
 
-        crashed = _dies_at(call, leaving)
+        crashed = died(call, lambda gone=leaving: _delete(gone))  # type: ignore[misc]  # a default argument
         _delete(leaving)
         assert _naming(leaving) == []
         _delete(other)
@@ -133,28 +129,3 @@ def test_a_crash_between_any_two_calls_only_delays_it() -> None:
         if not crashed:
             break
     assert _naming(bystander) == kept
-
-
-def _until_it_lives() -> Iterator[int]:
-    yield from range(50)
-    raise AssertionError("it never came to an end")
-
-
-def _dies_at(call: int, caller: Caller) -> bool:
-    count = 0
-
-    def die(**_: object) -> None:
-        nonlocal count
-        count += 1
-        if count > call:
-            raise Crash
-
-    events = dynamodb.client().meta.events
-    events.register("before-call.dynamodb", die)
-    try:
-        _delete(caller)
-    except Crash:
-        return True
-    finally:
-        events.unregister("before-call.dynamodb", die)
-    return False
