@@ -75,7 +75,7 @@ test: $(VENV)/ready $(OFFICIAL)/node_modules/ready java
 	@$(PY) -m pytest --numprocesses=auto --dist=loadgroup
 
 quick: $(VENV)/ready
-	@$(PY) -m pytest --quiet -m "not e2e and not local_dynamodb and not slow" --numprocesses=auto --dist=loadgroup
+	@$(PY) -m pytest --quiet -p no:schemathesis -m "not e2e and not local_dynamodb and not slow" --numprocesses=auto --dist=loadgroup
 
 check: $(VENV)/ready
 	@$(PY) -m infra.check

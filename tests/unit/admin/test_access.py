@@ -11,6 +11,8 @@ from infra.routes import ADMIN, endpoints
 from tests.support.api import InProcessApi, new_caller, token_of
 from tests.support.engine import put_admin_keys
 
+pytestmark = pytest.mark.slow
+
 LOCKED = [(each.method, each.path) for each in endpoints(ADMIN) if not each.anonymous]
 OPEN = {
     "/",

@@ -15,6 +15,8 @@ from tests.support.api import Answer, InProcessApi
 from tests.support.builders import LONG_AGO
 from tests.unit.overview.scenes import BASIC, PREMIUM, address, given_overview
 
+pytestmark = pytest.mark.slow
+
 IDENTITIES = "/odata/Identities"
 JSON = "application/json;odata.metadata=minimal;odata.streaming=true;charset=utf-8"
 CONTEXT = "https://localhost:8091/odata/$metadata#Identities"

@@ -25,6 +25,8 @@ from tests.support.builders import LONG_AGO, given_device, given_identity
 from tests.unit.overview.scenes import BASIC, PREMIUM, address
 from tests.unit.overview.streaming import follow, record
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = address(1)
 LATER = LONG_AGO + timedelta(days=3)
 

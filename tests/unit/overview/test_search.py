@@ -16,6 +16,8 @@ from tests.support.builders import LONG_AGO
 from tests.unit.overview.oracle import meets, ordered
 from tests.unit.overview.scenes import BASIC, PREMIUM, RARE, address, overview
 
+pytestmark = pytest.mark.slow
+
 ORDERS = [Order(field, descending) for field in Field if field is not Field.TIER for descending in (False, True)]
 DAY = timedelta(days=1)
 
