@@ -18,7 +18,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.build import BUILD, ROOT, TARGETS, BuildError, build
-from infra.package import Packager
+from infra.package import PackageError, Packager
+from infra.sam import Expander, ExpansionError
 
 TEMPLATE = ROOT / "template.yaml"
 
@@ -42,10 +43,12 @@ def deploy(
     bucket: str,
     poll_seconds: float,
     seconds: float,
+    expand: bool = False,
 ) -> dict[str, str]:
     """Upload the built `packages` to `bucket`, create or update the stack, and return its outputs.
 
-    Raises `DeploymentError`, also when it takes longer than `seconds`.
+    With `expand`, templates are uploaded as plain CloudFormation.  Raises `DeploymentError`, also when it takes longer
+    than `seconds`.
     """
     s3 = client("s3")
     region = s3.meta.region_name
@@ -55,9 +58,14 @@ def deploy(
         bucket,
         f"https://s3.{region}.amazonaws.com/{bucket}",
         lambda key, content: s3.put_object(Bucket=bucket, Key=key, Body=content),
+        expand=Expander(region) if expand else None,
     )
+    try:
+        template_url = packager.package(TEMPLATE)
+    except (PackageError, ExpansionError) as error:
+        raise DeploymentError(str(error)) from None
     cloudformation = client("cloudformation")
-    _submit(cloudformation, stack, packager.package(TEMPLATE), parameters)
+    _submit(cloudformation, stack, template_url, parameters)
     return _outcome(cloudformation, stack, poll_seconds, time.monotonic() + seconds)
 
 
