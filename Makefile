@@ -91,6 +91,7 @@ routes: $(VENV)/ready
 	@$(PY) -m infra.routes
 	@$(PY) -m infra.alarms
 	@$(PY) -m infra.openapi
+	@$(PY) -m infra.rights
 
 # Newest versions that pyproject.toml allows. Afterwards, layers/dependencies/requirements.txt has to follow.
 lock: $(VENV)/ready

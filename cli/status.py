@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,6 +15,9 @@ from cli import target
 from cli.aws import client
 from cli.dead_letters import SUFFIX, Queues
 from cli.output import AsJson, CommandFailed, progress, show
+
+if TYPE_CHECKING:
+    from infra.inventory import Function
 
 ItemT = TypeVar("ItemT")
 Row = dict[str, Any]
@@ -48,7 +52,7 @@ def show_status(as_json: AsJson = False) -> None:
         report["queues"] = _queues(stack)
         advance(1)
         jobs = [one for one in deployed.functions if "Schedule" in one.sources]
-        report["jobs"] = _each(_job, [f"{stack}-{one.name}" for one in jobs])
+        report["jobs"] = _each(partial(_job, stack), jobs)
         advance(1)
     problems = _problems(report)
     report["problems"] = problems
@@ -130,22 +134,24 @@ def _oldest(queue: str) -> int | None:
     return int(max(points, key=lambda point: point["Timestamp"])["Maximum"]) if points else None
 
 
-def _job(name: str) -> Row:
-    """The last run, from the job's own log: what it has done and what has failed."""
+def _job(stack: str, job: "Function") -> Row:
+    """The last run, from the log of the job's service: what it has done and what has failed."""
     since = clock.now() - timedelta(days=_JOB_DAYS)
     logs = client("logs")
     try:
         pages = logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{name}", startTime=int(since.timestamp() * 1000)
+            logGroupName=f"/{stack}/{job.service}", startTime=int(since.timestamp() * 1000)
         )
         lines = [(event["timestamp"], event["message"]) for page in pages for event in page["events"]]
     except logs.exceptions.ResourceNotFoundException:
         lines = []
-    last: Row = {"job": name, "lastRunAt": None, "done": None, "failed": None}
+    last: Row = {"job": f"{stack}-{job.name}", "lastRunAt": None, "done": None, "failed": None}
     for timestamp, message in sorted(lines):
         if not re.match(r"\{.*\"count\":", message):
             continue
         line = json.loads(message)
+        if line.get("service") != job.name:
+            continue
         at = datetime.fromtimestamp(timestamp / 1000, UTC)
         last |= {"lastRunAt": clock.render(at), "done": line.get("count"), "failed": line.get("failed", 0)}
     return last

@@ -1,7 +1,7 @@
 """Alarms and dashboard, generated from the templates: whatever is deployed is watched.
 
-    python -m infra.alarms             writes infra/alarms.yaml and infra/dashboard.yaml
-    python -m infra.alarms --check     fails when one of them is stale, or when template.yaml does not pass on a table
+    python -m infra.alarms             writes functions/*/alarms.yaml, infra/alarms.yaml and infra/dashboard.yaml
+    python -m infra.alarms --check     fails when one of them is stale
 
 There are few kinds of alarms; each has an entry in the runbook, docs/operating.md, which its description names.  None
 uses metric math: CloudWatch bills the metrics an alarm looks at, so that it would save nothing.
@@ -17,9 +17,11 @@ from typing import Any
 import yaml
 
 from infra import dashboard
-from infra.inventory import ROOT, Function, Inventory, InventoryError, Queue, inventory
+from infra.inventory import ROOT, Function, Inventory, InventoryError, Queue, Table, inventory, services
 
 STACK = ROOT / "infra" / "alarms.yaml"
+NAME = "alarms.yaml"
+"""The file in a service's folder, which its template nests."""
 RUNBOOK = "docs/operating.md"
 HEADER = "# Generated from the templates by `python -m infra.alarms`; do not edit.\n"
 
@@ -86,37 +88,36 @@ KINDS = (
 
 
 def alarms(deployed: Inventory) -> Resources:
-    """All alarms, by logical name."""
+    """The alarms of a service, by logical name."""
     found: Resources = {}
     for function in deployed.functions:
         found |= _of_function(function)
-    found["FunctionsThrottled"] = _alarm(
-        FUNCTIONS_ARE_THROTTLED, "AWS/Lambda", "Throttles", [], above=0, datapoints=(2, 3)
-    )
-    found["FunctionsMany"] = _alarm(
-        FUNCTIONS_ARE_MANY, "AWS/Lambda", "ConcurrentExecutions", [],
-        above=_MANY_EXECUTIONS, statistic="Maximum", datapoints=(2, 3),
-    )  # fmt: skip
     for queue in deployed.queues:
         found |= _of_queue(queue)
-    for api in ("Api", "AdminApi"):
-        found[f"{api}ServerErrors"] = _alarm(
-            API_FAILS,
-            "AWS/ApiGateway",
-            "5xx",
-            [{"Name": "ApiId", "Value": {"Ref": f"{api}Id"}}],
-            above=_SERVER_ERRORS,
-            datapoints=(2, 3),
-        )
     for table in deployed.tables:
-        for way in ("Read", "Write"):
-            found[f"{table}{way}sThrottled"] = _alarm(
-                TABLE_IS_THROTTLED,
-                "AWS/DynamoDB",
-                f"{way}ThrottleEvents",
-                [{"Name": "TableName", "Value": {"Ref": table}}],
-                above=_THROTTLED_REQUESTS,
-            )
+        found |= _of_table(table)
+    return found
+
+
+def shared_alarms(deployed: Inventory) -> Resources:
+    """The alarms of what belongs to no service: the account, the APIs, queues that all share."""
+    found = {
+        "FunctionsThrottled": _alarm(
+            FUNCTIONS_ARE_THROTTLED, "AWS/Lambda", "Throttles", [], above=0, datapoints=(2, 3)
+        ),
+        "FunctionsMany": _alarm(
+            FUNCTIONS_ARE_MANY, "AWS/Lambda", "ConcurrentExecutions", [],
+            above=_MANY_EXECUTIONS, statistic="Maximum", datapoints=(2, 3),
+        ),
+    }  # fmt: skip
+    for api in ("Api", "AdminApi"):
+        dimensions = [{"Name": "ApiId", "Value": {"Ref": f"{api}Id"}}]
+        found[f"{api}ServerErrors"] = _alarm(
+            API_FAILS, "AWS/ApiGateway", "5xx", dimensions, above=_SERVER_ERRORS, datapoints=(2, 3)
+        )
+    for queue in deployed.queues:
+        if queue.service is None:
+            found |= _of_queue(queue)
     return found
 
 
@@ -160,6 +161,19 @@ def _of_queue(queue: Queue) -> Resources:
     return {f"{queue.id}QueueLate": late}
 
 
+def _of_table(table: Table) -> Resources:
+    """An alarm per way, for the table and for each index: what an index throttles is not counted for its table."""
+    name = {"Name": "TableName", "Value": {"Ref": "Table"}}
+    found: Resources = {}
+    for index in ("", *table.indexes):
+        dimensions = [name, {"Name": "GlobalSecondaryIndexName", "Value": index}] if index else [name]
+        for way in ("Read", "Write"):
+            found[f"Table{index[:1].upper()}{index[1:]}{way}sThrottled"] = _alarm(
+                TABLE_IS_THROTTLED, "AWS/DynamoDB", f"{way}ThrottleEvents", dimensions, above=_THROTTLED_REQUESTS
+            )
+    return found
+
+
 def _named(dimension: str, name: str) -> dict[str, Any]:
     return {"Name": dimension, "Value": {"Fn::Sub": f"${{StackName}}-{name}"}}
 
@@ -191,20 +205,31 @@ def _alarm(
             "ComparisonOperator": "GreaterThanThreshold",
             "Threshold": above,
             "TreatMissingData": missing,
-            "AlarmActions": [{"Ref": "AlarmTopicArn"}],
-            "OKActions": [{"Ref": "AlarmTopicArn"}],
+            "AlarmActions": [{"Ref": "AlarmTopic"}],
+            "OKActions": [{"Ref": "AlarmTopic"}],
         },
     }
 
 
-def template(deployed: Inventory) -> dict[str, Any]:
-    """The nested stack of the alarms."""
-    parameters = ["StackName", "AlarmTopicArn", "ApiId", "AdminApiId", *deployed.tables]
+def template(service: str) -> dict[str, Any]:
+    """The nested stack of a service's alarms."""
+    deployed = inventory().of(service)
+    parameters = ["StackName", "AlarmTopic", *(["Table"] if deployed.tables else [])]
+    return _stack(f"What wakes an operator about {service}.", parameters, alarms(deployed))
+
+
+def shared_template() -> dict[str, Any]:
+    """The nested stack of the alarms that belong to no service."""
+    parameters = ["StackName", "AlarmTopic", "ApiId", "AdminApiId"]
+    return _stack("What wakes an operator about all services together.", parameters, shared_alarms(inventory()))
+
+
+def _stack(description: str, parameters: list[str], resources: Resources) -> dict[str, Any]:
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "What wakes an operator. The runbook is docs/operating.md.",
+        "Description": f"{description} The runbook is {RUNBOOK}.",
         "Parameters": {name: {"Type": "String"} for name in parameters},
-        "Resources": alarms(deployed),
+        "Resources": resources,
     }
 
 
@@ -217,13 +242,10 @@ class _Plain(yaml.SafeDumper):
 
 def rendered() -> dict[Path, str]:
     """The generated files as the templates would have them."""
-    deployed = inventory()
+    stacks = {ROOT / "functions" / service / NAME: template(service) for service in services()}
+    stacks |= {STACK: shared_template(), dashboard.STACK: dashboard.template(inventory())}
     return {
-        file: HEADER + yaml.dump(content, Dumper=_Plain, sort_keys=False, width=120)
-        for file, content in (
-            (STACK, template(deployed)),
-            (dashboard.STACK, dashboard.template(deployed)),
-        )
+        file: HEADER + yaml.dump(content, Dumper=_Plain, sort_keys=False, width=120) for file, content in stacks.items()
     }
 
 
@@ -234,23 +256,13 @@ def main() -> None:
     only_check = parser.parse_args().check
     try:
         stale = {file: text for file, text in rendered().items() if not file.exists() or file.read_text() != text}
-        problems = not_passed_on(inventory())
     except InventoryError as error:
         sys.exit(f"error: {error}")
     if only_check and stale:
-        names = " and ".join(str(file.relative_to(ROOT)) for file in stale)
+        names = ", ".join(str(file.relative_to(ROOT)) for file in stale)
         sys.exit(f"stale: {names}; run `python -m infra.alarms`")
     for file, text in stale.items():
         file.write_text(text)
-    if problems:
-        sys.exit("template.yaml has to pass to the stacks Alarms and Dashboard:\n  " + "\n  ".join(problems))
-
-
-def not_passed_on(deployed: Inventory) -> list[str]:
-    """Tables that template.yaml does not pass to the nested stacks, as the lines that are missing."""
-    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    lines = [f"{table}: !GetAtt Storage.Outputs.{table}" for table in deployed.tables]
-    return [line for line in lines if text.count(line) < len(("Alarms", "Dashboard")) + text.count(f"_TABLE: {line}")]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,10 @@ from infra.build import ROOT
 _PYTHON = sys.executable
 _TYPED = ["backbone", "cli", "functions", "infra", "tests.client"]
 _SOURCES = ["app.py", "cli", "functions", "layers", "infra", "tests"]
-_TEMPLATES = ["template.yaml", *sorted(str(file.relative_to(ROOT)) for file in (ROOT / "infra").glob("*.yaml"))]
+_TEMPLATES = [
+    "template.yaml",
+    *sorted(str(file.relative_to(ROOT)) for where in ("functions/*", "infra") for file in ROOT.glob(f"{where}/*.yaml")),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ CHECKS: dict[str, Check] = {
     "templates (cfn-lint)": _command("cfnlint.runner.cli", *_TEMPLATES),
     "route table": _command("infra.routes", "--check"),
     "alarms and dashboard": _command("infra.alarms", "--check"),
+    "rights": _command("infra.rights", "--check"),
     "API document": _command("infra.openapi", "--check"),
     "pinned versions": _command("infra.pins"),
     "packages are complete": _command("infra.isolation"),

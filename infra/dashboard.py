@@ -7,7 +7,7 @@ fare, and what only the functions themselves can tell (metrics of `backbone.metr
 import json
 from typing import Any
 
-from infra.inventory import ROOT, Function, Inventory
+from infra.inventory import ROOT, Function, Inventory, Table
 
 STACK = ROOT / "infra" / "dashboard.yaml"
 _COLUMNS = 24
@@ -19,7 +19,7 @@ Metric = list[Any]
 
 def template(deployed: Inventory) -> dict[str, Any]:
     """The nested stack of the dashboard."""
-    parameters = ["StackName", "ApiId", "AdminApiId", *deployed.tables]
+    parameters = ["StackName", "ApiId", "AdminApiId", *(f"{table.id}TableSuffix" for table in deployed.tables)]
     body = json.dumps({"widgets": _laid_out(_rows(deployed))}, separators=(",", ":"))
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -140,10 +140,11 @@ def _queue(metric: str, name: str) -> Metric:
 
 
 def _tables(metric: str, deployed: Inventory) -> list[Metric]:
-    return [
-        ["AWS/DynamoDB", metric, "TableName", f"${{{table}}}", {"label": table.removesuffix("Table")}]
-        for table in deployed.tables
-    ]
+    return [["AWS/DynamoDB", metric, "TableName", _table_name(table), {"label": table.id}] for table in deployed.tables]
+
+
+def _table_name(table: Table) -> str:
+    return f"${{StackName}}-{table.service}${{{table.id}TableSuffix}}"
 
 
 def _own(metric: str, statistic: str) -> Metric:

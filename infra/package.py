@@ -24,7 +24,7 @@ Upload = Callable[[str, bytes], None]
 Expand = Callable[[Template], Template]
 """Turns a SAM template into plain CloudFormation (`infra.sam`)."""
 
-_FILES = {
+FILES = {
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
     "AWS::Serverless::Api": "DefinitionUri",
@@ -70,7 +70,7 @@ class Packager:
         """
         if file not in self._keys:
             template: Template = yaml_parse(_content(file, file))
-            for kind, properties in _properties(template):
+            for kind, properties in properties_of(template):
                 self._replace_paths(kind, properties, file)
             if self._expand is not None:
                 template = self._expand(template)
@@ -78,7 +78,7 @@ class Packager:
         return f"{self._url}/{self._keys[file]}"
 
     def _replace_paths(self, kind: str, properties: dict[str, Any], named_in: Path) -> None:
-        for name, replace in ((_FILES.get(kind), self._location), (_TEMPLATES.get(kind), self._nested)):
+        for name, replace in ((FILES.get(kind), self._location), (_TEMPLATES.get(kind), self._nested)):
             if name and _is_local(properties.get(name)):
                 properties[name] = replace(Path(os.path.normpath(named_in.parent / properties[name])), named_in)
 
@@ -98,7 +98,7 @@ class Packager:
         return key
 
 
-def _properties(template: Template) -> list[tuple[str, dict[str, Any]]]:
+def properties_of(template: Template) -> list[tuple[str, dict[str, Any]]]:
     """The types and properties of all resources, and what `Globals` says about a type of SAM."""
     resources = [(resource["Type"], resource.get("Properties", {})) for resource in template["Resources"].values()]
     return resources + [(f"AWS::Serverless::{kind}", common) for kind, common in template.get("Globals", {}).items()]

@@ -1,7 +1,7 @@
 """Lambda entry point of the token keys: a CloudFormation custom resource.
 
 Creating it makes the first key; changing its property `Rotation` adds one; deleting the stack forgets them all.  An
-update that changes nothing else leaves the keys alone.
+update that changes nothing else leaves the keys alone.  Its attribute `Public` is the public set.
 """
 
 from backbone import clock
@@ -21,7 +21,7 @@ def _carry_out(request: Request) -> dict[str, str]:
     if store.private() is None or rotated:
         store.save(domain.add_key(store.private(), now=clock.now()))
         logger.info("token key added", event_id=519036)
-    return {}
+    return {"Public": store.public()}
 
 
 custom_resource = resource_handler("token-keys", _carry_out)

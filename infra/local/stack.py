@@ -110,9 +110,14 @@ class LocalStack:
 
     def environment(self) -> dict[str, str]:
         """The environment in which this project's modules work on the deployed system (tables, credentials)."""
-        configuration = self.client("lambda").get_function_configuration(FunctionName=f"{STACK}-devices")
-        variables: dict[str, str] = configuration["Environment"]["Variables"]
-        return {**variables, **self.emulator.credentials()}
+        single = {f"BACKBONE_{name.upper()}": _text(value) for name, value in self.settings().items()}
+        return {"BACKBONE_STACK": STACK, **single, **self.emulator.credentials()}
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that all functions have in common."""
+        parameter = self.client("ssm").get_parameter(Name=self.outputs["Settings"])["Parameter"]
+        settings: dict[str, Any] = json.loads(parameter["Value"])
+        return settings
 
     def start(self) -> None:
         """Build, deploy, create the client and warm the functions up.  Raises one of the errors of these steps."""
@@ -130,6 +135,7 @@ class LocalStack:
                 bucket=_ARTIFACTS,
                 poll_seconds=_POLL_SECONDS,
                 seconds=_DEPLOY_SECONDS,
+                expand=True,
             )
         if self._enforce_rights:
             self._allow_plain_http()
@@ -178,7 +184,7 @@ class LocalStack:
 
     def _allow_plain_http(self) -> None:
         """Lift the TLS-only policy of the bucket: there is no TLS on the way to the emulator."""
-        bucket = self.environment()["BACKBONE_PAYLOAD_BUCKET"]
+        bucket = self.settings()["payload_bucket"]
         self.client("s3").delete_bucket_policy(Bucket=bucket)
 
     def _create_client(self) -> None:
@@ -206,7 +212,7 @@ class LocalStack:
     def _create_admin_key(self) -> None:
         """As `backbone admin-key create` does it, but with a key that everybody knows."""
         value = admin_keys.dump([admin_keys.seal(ADMIN_KEY, name="local", now=clock.now())])
-        name = self.environment()["BACKBONE_ADMIN_KEYS"]
+        name = self.settings()["admin_keys"]
         with contextlib.suppress(self.client("ssm").exceptions.ParameterAlreadyExists):
             self.client("ssm").put_parameter(Name=name, Value=value, Type="String")
 
@@ -225,6 +231,10 @@ class LocalStack:
         with ThreadPoolExecutor(_WARMING_THREADS) as threads:
             # An event that is no event loads the function and does nothing.
             list(threads.map(lambda name: client.invoke(FunctionName=name, Payload="{}"), functions))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _local_parameters() -> dict[str, str]:

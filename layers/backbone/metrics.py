@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from backbone.settings import settings
+from backbone.settings import function_name, settings
 
-_NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Backbone")
-_SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "backbone")
+_NAMESPACE = f"Backbone/{os.environ.get('BACKBONE_STACK', '')}".rstrip("/")
+_SERVICE = function_name()
 TOO_MANY_REQUESTS = 429
 
 Number = tuple[str, MetricUnit, float]

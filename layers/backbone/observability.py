@@ -15,6 +15,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from backbone.settings import function_name
+
 _IDENTIFYING = re.compile(r"did:e:[^\s\"'\\]+?:dids:[0-9a-f]{22}|\b(?:DVC|USR)[A-Za-z0-9]{17}\b")
 MASK = "**MASKED**"
 
@@ -29,7 +31,7 @@ def _line(fields: Mapping[str, Any]) -> str:
 
 
 logger = Logger(
-    service=os.environ.get("POWERTOOLS_SERVICE_NAME", "backbone"),
+    service=function_name(),
     level=os.environ.get("BACKBONE_LOG_LEVEL", "INFO"),
     stream=sys.stderr,
     json_serializer=_line,

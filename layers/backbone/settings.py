@@ -1,9 +1,11 @@
 """The one settings object: the environment of the function, read and checked once.
 
-Every value is a parameter of `template.yaml`; an invalid one stops the function at its first import, before it serves
-anything.
+`BACKBONE_SETTINGS` holds what all functions have in common, as one JSON object that `template.yaml` makes from its
+parameters; single variables (`BACKBONE_…`) take precedence.  An invalid value stops the function at its first import,
+before it serves anything.
 """
 
+import json
 import os
 from functools import lru_cache
 from typing import Annotated, Literal
@@ -18,6 +20,12 @@ def _split(text: object) -> object:
 SemicolonList = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
+def function_name() -> str:
+    """The name of this function without that of its stack, such as `messages-consumer`; `backbone` outside Lambda."""
+    stack = os.environ.get("BACKBONE_STACK", "")
+    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "backbone").removeprefix(f"{stack}-")
+
+
 class PublicTemplateReference(BaseModel):
     """A relationship template that everybody may use (relationships.md, section 4.5)."""
 
@@ -29,7 +37,7 @@ class PublicTemplateReference(BaseModel):
 
 
 class Settings(BaseModel):
-    """Typed `BACKBONE_*` variables; defaults are those of the contract (operations.md, section 4)."""
+    """Typed settings; defaults are those of the contract (operations.md, section 4)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -81,11 +89,21 @@ class Settings(BaseModel):
         return f"https://{self.did_domain}"
 
 
+COMMON = "BACKBONE_SETTINGS"
 _PREFIX = "BACKBONE_"
+_ADMIN = "admin"
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process.  Raises `pydantic.ValidationError` naming every invalid variable."""
-    values = {name[len(_PREFIX) :].lower(): value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+    """The settings of this process.
+
+    For functions of the Admin API, whose names begin with `admin`, members below `admin` of the common settings take
+    precedence.  Raises `pydantic.ValidationError` naming every invalid value.
+    """
+    values = json.loads(os.environ.get(COMMON, "{}"))
+    of_admin_api = values.pop(_ADMIN, {})
+    if function_name().startswith(_ADMIN):
+        values |= of_admin_api
+    values |= {name[len(_PREFIX) :].lower(): value for name, value in os.environ.items() if name.startswith(_PREFIX)}
     return Settings.model_validate(values)

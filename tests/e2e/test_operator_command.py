@@ -181,7 +181,7 @@ def test_functions_tell_of_themselves_without_naming_anybody(stack: LocalStack, 
 
     def lines() -> list[str]:
         logs = stack.client("logs")
-        groups = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{STACK}-")["logGroups"]
+        groups = logs.describe_log_groups(logGroupNamePrefix=f"/{STACK}/")["logGroups"]
         found = (logs.filter_log_events(logGroupName=group["logGroupName"])["events"] for group in groups)
         return [event["message"] for events in found for event in events]
 

@@ -124,10 +124,10 @@ def test_this_projects_templates_expand_exactly_as_the_emulator_expands_them(tmp
     templates = [ROOT / "template.yaml", *sorted((ROOT / "functions").glob("*/template.yaml"))]
     for file in templates:
         template = yaml_parse(file.read_text())
-        for kind, properties in package._properties(template):
-            for name in (package._FILES.get(kind), package._TEMPLATES.get(kind)):
+        for kind, properties in package.properties_of(template):
+            for name in (package.FILES.get(kind), package._TEMPLATES.get(kind)):
                 if name in properties:
-                    is_code = name in package._FILES.values()
+                    is_code = name in package.FILES.values()
                     properties[name] = {"Bucket": "b", "Key": properties[name]} if is_code else f"{URL}/template"
         with request_scope("000000000000", REGION):
             by_the_emulator = _apply_transforms(template)

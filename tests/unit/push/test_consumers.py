@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from backbone import clock
 from backbone.addresses import Address
@@ -27,7 +26,6 @@ from functions.push.consumers import consumers
 from functions.push.domain import Environment, Platform
 from functions.push.handler import consume
 from functions.push.mailbox_store import MailboxStore
-from infra.build import ROOT
 from tests.support.api import InProcessApi, new_caller
 from tests.unit.push.provider import Provider
 from tests.unit.push.scenes import (
@@ -327,10 +325,3 @@ def test_an_event_that_failed_goes_back_to_the_queue_and_no_other(sns: Provider)
     assert first == {"batchItemFailures": [{"itemIdentifier": "0"}]}
     assert second == {"batchItemFailures": []}
     assert sns.handles() == sorted([handle_of(device), handle_of(other)])
-
-
-def test_the_queue_gets_what_the_consumer_wants() -> None:
-    """infra/events.yaml is the machine-readable half of docs/events.md"""
-    rules = yaml_parse((ROOT / "infra" / "events.yaml").read_text())["Resources"]
-
-    assert set(rules["PushRule"]["Properties"]["EventPattern"]["detail-type"]) == set(consumers.reactions)
