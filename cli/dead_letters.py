@@ -1,8 +1,9 @@
 """Dead letters: events that a consumer could not handle, and changes of tables that could not be followed.
 
 An event's letter is the event as the bus delivered it; it is replayed by sending it to the consumer's queue once more.
-The letter of a stream names a stretch of it; it is replayed by reading that stretch and giving it to the function
-(outbox or blobs) that gave up.  Streams forget after 24 hours, so those letters do not wait.
+The letter of a stream is an object in the bucket of payloads with the changes themselves
+(`backbone.stream_letters`); it is replayed by giving them to the function that gave up.  Letters of streams in a queue
+only name a stretch; it has to be read from the stream, which forgets after 24 hours.
 """
 
 import base64
@@ -11,8 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
+from backbone import stream_letters
+from backbone.settings import settings
 from cli.aws import client
 
 SUFFIX = "-dead-letters"
@@ -71,8 +75,39 @@ class Letter:
         return str(self._event.get("correlationId", ""))
 
 
+@dataclass(frozen=True, slots=False)
+class StoredLetter(Letter):
+    """A letter in the bucket; `message` is its entry in the list of objects."""
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """What it holds, read when somebody asks for it."""
+        found = client("s3").get_object(Bucket=settings().payload_bucket, Key=self.message["Key"])
+        content: dict[str, Any] = json.loads(found["Body"].read())
+        return content
+
+    @property
+    def id(self) -> str:
+        """The last part of its key: when it was given up, and a random end."""
+        return str(self.message["Key"]).rsplit("/", 1)[1]
+
+    @property
+    def sent_at(self) -> datetime:
+        """When it was given up."""
+        at: datetime = self.message["LastModified"]
+        return at
+
+
+def stored_letters() -> Iterator[StoredLetter]:
+    """All letters of streams in the bucket, those of one reader and shard in order; 1 call per 1,000."""
+    place = {"Bucket": settings().payload_bucket, "Prefix": stream_letters.PREFIX}
+    for page in client("s3").get_paginator("list_objects_v2").paginate(**place):
+        for entry in page.get("Contents", []):
+            yield StoredLetter(STREAMS, entry)
+
+
 class Queues:
-    """The queues of one stack, by name."""
+    """The queues of one stack, by name, and the letters of streams, which are in no queue."""
 
     def __init__(self, stack: str) -> None:
         from infra.inventory import inventory  # only here, because reading templates takes a while to load
@@ -91,8 +126,15 @@ class Queues:
 
     @property
     def of_dead_letters(self) -> list[str]:
-        """The names of those that hold dead letters, without the suffix."""
-        return [name.removesuffix(SUFFIX) for name in self.names if name.endswith(SUFFIX)]
+        """The names of those that hold dead letters, without the suffix; that of streams always."""
+        names = [name.removesuffix(SUFFIX) for name in self.names if name.endswith(SUFFIX)]
+        return names if STREAMS in names else [*names, STREAMS]
+
+    def number_of_letters(self, queue: str) -> int:
+        """How many dead letters wait, about."""
+        stored = sum(1 for _ in stored_letters()) if queue == STREAMS else 0
+        name = f"{queue}{SUFFIX}"
+        return stored + (self.depth(name)["waiting"] if name in self._urls else 0)
 
     def depth(self, name: str) -> dict[str, int]:
         """How many messages wait, are being handled, and are put off."""
@@ -104,7 +146,11 @@ class Queues:
         }
 
     def letters(self, queue: str, *, hidden_seconds: int | None = None) -> Iterator[Letter]:
-        """The dead letters of a queue, each once; they are out of sight for a while."""
+        """The dead letters of a queue, each once; those in a queue of SQS are out of sight for a while."""
+        queued = self._queued_letters(queue, hidden_seconds) if f"{queue}{SUFFIX}" in self._urls else ()
+        return chain(stored_letters() if queue == STREAMS else (), queued)
+
+    def _queued_letters(self, queue: str, hidden_seconds: int | None) -> Iterator[Letter]:
         seen: set[str] = set()
         empty = 0
         while empty < _EMPTY_ANSWERS:
@@ -136,12 +182,17 @@ class Queues:
 
     def forget(self, letter: Letter) -> None:
         """Delete it."""
+        if isinstance(letter, StoredLetter):
+            client("s3").delete_object(Bucket=settings().payload_bucket, Key=letter.message["Key"])
+            return
         client("sqs").delete_message(
             QueueUrl=self._urls[f"{letter.queue}{SUFFIX}"], ReceiptHandle=letter.message["ReceiptHandle"]
         )
 
     def put_back(self, letter: Letter) -> None:
         """Let it be seen again at once."""
+        if isinstance(letter, StoredLetter):
+            return
         client("sqs").change_message_visibility(
             QueueUrl=self._urls[f"{letter.queue}{SUFFIX}"],
             ReceiptHandle=letter.message["ReceiptHandle"],
@@ -150,9 +201,11 @@ class Queues:
 
 
 def replay_stretch(letter: dict[str, Any]) -> None:
-    """Read a stretch of a stream and give it to the function that gave up on it.  Raises `CannotReplay`."""
+    """Give changes to the function that gave up on them, read from the stream if need be.  Raises `CannotReplay`."""
     stretch, function = letter["DDBStreamBatchInfo"], letter["requestContext"]["functionArn"]
-    records = [_as_lambda_gets_it(record, stretch["streamArn"]) for record in _records(stretch)]
+    records = stream_letters.records_of(letter)
+    if records is None:
+        records = [_as_lambda_gets_it(record, stretch["streamArn"]) for record in _records(stretch)]
     answer = client("lambda").invoke(FunctionName=function, Payload=json.dumps({"Records": records}))
     payload = json.loads(answer["Payload"].read() or b"null") or {}
     if "FunctionError" in answer or payload.get("batchItemFailures"):

@@ -7,7 +7,7 @@ import typer
 
 from backbone import clock
 from cli import target
-from cli.dead_letters import SUFFIX, WORK_SECONDS, CannotReplay, Letter, Queues
+from cli.dead_letters import WORK_SECONDS, CannotReplay, Letter, Queues
 from cli.output import AsJson, CommandFailed, confirm, progress, say, show
 
 app = typer.Typer(help="Looks after events that could not be handled (dead letters).", no_args_is_help=True)
@@ -52,7 +52,7 @@ def replay(queue: QueueName = None, event: EventName = None, event_id: EventId =
     problems: list[str] = []
     for name in _chosen(queues, queue):
         left: list[Letter] = []
-        with progress(f"replaying {name}", total=queues.depth(f"{name}{SUFFIX}")["waiting"]) as advance:
+        with progress(f"replaying {name}", total=queues.number_of_letters(name)) as advance:
             for letter in queues.letters(name, hidden_seconds=WORK_SECONDS):
                 advance(1)
                 if not _is_wanted(letter, event, event_id):

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from backbone import clock
 from cli import target
 from cli.aws import client
-from cli.dead_letters import SUFFIX, Queues
+from cli.dead_letters import SUFFIX, Queues, stored_letters
 from cli.output import AsJson, CommandFailed, progress, show
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def show_status(as_json: AsJson = False) -> None:
         report["tables"] = _each(_table, sorted(target.tables()))
         advance(1)
         report["queues"] = _queues(stack)
+        report["streamDeadLetters"] = sum(1 for _ in stored_letters())
         advance(1)
         jobs = [one for one in deployed.functions if "Schedule" in one.sources]
         report["jobs"] = _each(partial(_job, stack), jobs)
@@ -167,5 +168,7 @@ def _problems(report: Row) -> list[str]:
         row["queue"]: row["waiting"] + row["inWork"] for row in report["queues"] if row["queue"].endswith(SUFFIX)
     }
     problems += [f"{number} dead letters in {queue}" for queue, number in letters.items() if number]
+    if report["streamDeadLetters"]:
+        problems.append(f"{report['streamDeadLetters']} dead letters of streams")
     problems += [f"{row['job']} has failed for {row['failed']}" for row in report["jobs"] if row["failed"]]
     return problems

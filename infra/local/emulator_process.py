@@ -6,23 +6,28 @@ The starter keeps the other end of this process's standard input and never write
 end of that pipe is closed, and this process stops in good order: it saves its state and takes its workers with it.
 """
 
+import json
 import os
 import shutil
 import signal
 import sys
 import threading
+import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from ministack.app import main
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.responses import request_scope
-from ministack.services import dynamodb, lambda_svc, sns
+from ministack.services import dynamodb, lambda_svc, s3, sns
 from ministack.services.cloudformation import _stacks, provisioners
 
 _WAITING = "-sse"
 """What the name of the function ends with that serves server-sent events."""
 _REAPER = "dynamodb-ttl-reaper"
 """The name of ministack's thread that removes what has expired."""
+_SHARD = "shardId-00000000000000000000-00000000"
+"""ministack's streams have one."""
 
 
 def _stop_when_starter_is_gone() -> None:
@@ -133,6 +138,63 @@ def _let_items_expire() -> None:
     dynamodb._remove_item = remove_and_tell
 
 
+def _keep_what_stream_readers_give_up_on() -> None:
+    """Mend ministack 1.5.33: it knows no bucket as destination of a stream's failed batches, and drops them.
+
+    Afterwards the letter lies in the bucket as AWS puts it there, under the same kind of key, with the whole batch.
+    """
+    send = lambda_svc._send_ddb_stream_failure_record
+
+    def send_or_store(mapping: Any, function: Any, batch: Any, stream_arn: str, result: Any, condition: str) -> None:
+        destination = ((mapping.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination", "")
+        if not destination.startswith("arn:aws:s3:::"):
+            send(mapping, function, batch, stream_arn, result, condition)
+            return
+        changes, now = [record["dynamodb"] for record in batch], datetime.now(UTC)
+        letter = {
+            "requestContext": {
+                "requestId": str(uuid.uuid4()),
+                "functionArn": (function.get("config") or function)["FunctionArn"],
+                "condition": condition,
+                "approximateInvokeCount": 1,
+            },
+            "version": "1.0",
+            "timestamp": now.isoformat(),
+            "DDBStreamBatchInfo": {
+                "shardId": _SHARD,
+                "startSequenceNumber": changes[0]["SequenceNumber"],
+                "endSequenceNumber": changes[-1]["SequenceNumber"],
+                "batchSize": len(batch),
+                "streamArn": stream_arn,
+            },
+            "payload": json.dumps({"Records": batch}),
+        }
+        key = f"aws/lambda/{mapping['UUID']}/{_SHARD}/{now:%Y/%m/%d}/{now:%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
+        s3._put_object(destination.removeprefix("arn:aws:s3:::"), key, json.dumps(letter).encode(), {})
+
+    lambda_svc._send_ddb_stream_failure_record = send_or_store
+
+
+def _repeat_what_stream_readers_report() -> None:
+    """Mend ministack 1.5.33: a reader of a stream that reports failed records has done all to it.
+
+    Without this, events would be lost here that AWS delivers once more.
+    """
+    execute = lambda_svc._execute_function
+
+    def execute_and_look(function: Any, event: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = execute(function, event)
+        records = event.get("Records") if isinstance(event, dict) else None
+        of_a_stream = bool(records) and records[0].get("eventSource") == "aws:dynamodb"
+        body = result.get("body")
+        answer = json.loads(body) if isinstance(body, str | bytes) and of_a_stream and body else body
+        if of_a_stream and isinstance(answer, dict) and answer.get("batchItemFailures"):
+            return {**result, "error": True}
+        return result
+
+    lambda_svc._execute_function = execute_and_look
+
+
 if __name__ == "__main__":
     # The keyboard's interrupt is for the starter, which stops this process when it is ready to.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -142,6 +204,8 @@ if __name__ == "__main__":
     _keep_what_is_pushed()
     _know_rights_to_push()
     _let_items_expire()
+    _keep_what_stream_readers_give_up_on()
+    _repeat_what_stream_readers_report()
     folders, sys.argv[1:] = sys.argv[1:], []
     try:
         main()

@@ -42,6 +42,11 @@ def event_refused(event_name: str) -> None:
     _write([("EventsRefused", MetricUnit.Count, 1)], event=event_name)
 
 
+def change_put_aside() -> None:
+    """A change of a table that the outbox will never be able to follow; a dead letter holds it."""
+    _write([("ChangesPutAside", MetricUnit.Count, 1)])
+
+
 def event_handled(event_name: str, duration_ms: float) -> None:
     """An event a consumer has reacted to.  `EventDuration`, whose sample count is the number of events."""
     _write([("EventDuration", MetricUnit.Milliseconds, round(duration_ms, 1))], event=event_name)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from backbone import clock, stream_letters
+from backbone.settings import settings
 from cli import dead_letters
 from cli.dead_letters import CannotReplay, replay_stretch
 from tests.support.command import backbone
@@ -217,6 +219,93 @@ def test_a_stretch_that_fails_again_stays(streams: tuple[_Streams, _Functions], 
 
     with pytest.raises(CannotReplay, match="test-outbox fails again"):
         replay_stretch(LETTER)
+
+
+FUNCTION = "arn:aws:lambda:eu-central-1:1:function:test-outbox"
+SHARD = "aws/lambda/0c6e/shardId-0001/2026/01/02"
+
+
+def given_stored_letter(number: int, payload: Any) -> dict[str, Any]:
+    """A letter as Lambda writes it into a bucket (AWS: "Retain discarded records for a DynamoDB event source")."""
+    letter = {**LETTER, "version": "1.0", "timestamp": "2026-01-02T03:04:05Z", "payload": payload}
+    key = f"{SHARD}/2026-01-02T03.04.05-{number}"
+    aws("s3").put_object(Bucket=settings().payload_bucket, Key=key, Body=json.dumps(letter).encode())
+    return letter
+
+
+def batch(number: int) -> dict[str, Any]:
+    """What a function is given."""
+    return {"Records": [{"eventID": str(number), "dynamodb": {"SequenceNumber": str(number)}}]}
+
+
+@pytest.fixture
+def functions(monkeypatch: pytest.MonkeyPatch) -> _Functions:
+    """Functions that can be invoked; everything else is moto."""
+    functions = _Functions(_payload({"batchItemFailures": []}))
+    others = dead_letters.client
+    monkeypatch.setattr(dead_letters, "client", lambda service: functions if service == "lambda" else others(service))
+    return functions
+
+
+def stored() -> list[str]:
+    """The keys of the letters in the bucket."""
+    listing = aws("s3").list_objects_v2(Bucket=settings().payload_bucket, Prefix=stream_letters.PREFIX)
+    return [entry["Key"] for entry in listing.get("Contents", [])]
+
+
+def test_letters_of_streams_are_found_in_the_bucket_and_in_the_queue() -> None:
+    given_stored_letter(1, json.dumps(batch(1)))
+    aws("sqs").send_message(QueueUrl=_url("stream-dead-letters"), MessageBody=json.dumps(LETTER))
+
+    listed = backbone("events", "list", "stream", "--json").json
+
+    assert [one["event"] for one in listed] == ["3 changes of test-tokens"] * 2
+    assert listed[0]["id"] == "2026-01-02T03.04.05-1"
+
+
+@pytest.mark.parametrize("as_lambda_documents_it", [True, False])
+def test_a_stored_letter_is_replayed_from_what_it_holds_long_after_the_stream_has_forgotten(
+    functions: _Functions, as_lambda_documents_it: bool
+) -> None:
+    given_stored_letter(1, json.dumps(batch(1)) if as_lambda_documents_it else batch(1))
+    given_stored_letter(2, json.dumps(batch(2)))
+
+    replayed = backbone("events", "replay", "stream", "--json").json
+
+    assert functions.invoked == [(FUNCTION, batch(1)), (FUNCTION, batch(2))]
+    assert [one["id"] for one in replayed] == ["2026-01-02T03.04.05-1", "2026-01-02T03.04.05-2"]
+    assert stored() == []
+
+
+def test_a_stored_letter_that_fails_again_stays(functions: _Functions) -> None:
+    functions.answer = _payload({"batchItemFailures": [{"itemIdentifier": "1"}]})
+    given_stored_letter(1, json.dumps(batch(1)))
+
+    outcome = backbone("events", "replay", "stream")
+
+    assert outcome.code == 1
+    assert "test-outbox fails again" in outcome.err
+    assert len(stored()) == 1
+
+
+def test_a_stored_letter_can_be_discarded() -> None:
+    given_stored_letter(1, json.dumps(batch(1)))
+    given_stored_letter(2, json.dumps(batch(2)))
+
+    assert backbone("events", "discard", "stream", "--id", "2026-01-02T03.04.05-1", "--yes").code == 0
+
+    assert stored() == [f"{SHARD}/2026-01-02T03.04.05-2"]
+
+
+def test_what_a_function_puts_aside_is_such_a_letter(functions: _Functions) -> None:
+    record = {**batch(7)["Records"][0], "eventSourceARN": LETTER["DDBStreamBatchInfo"]["streamArn"]}
+    stream_letters.keep(record, function_arn=FUNCTION, condition="Unreadable", now=clock.now())
+
+    (listed,) = backbone("events", "list", "stream", "--json").json
+    backbone("events", "replay", "stream")
+
+    assert listed["event"] == "1 changes of test-tokens"
+    assert functions.invoked == [(FUNCTION, {"Records": [record]})]
 
 
 def test_a_stretch_that_is_forgotten_is_told(streams: tuple[_Streams, _Functions]) -> None:
