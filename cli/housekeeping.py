@@ -13,7 +13,7 @@ from backbone import clock
 from backbone.settings import settings
 from cli import target
 from cli.aws import client
-from cli.dead_letters import STREAMS, Queues
+from cli.dead_letters import stored_letters
 from cli.output import AsJson, CommandFailed, show
 from functions.synchronization.operator import compact
 
@@ -35,7 +35,7 @@ def show_housekeeping(as_json: AsJson = False) -> None:
         "tables": tables,
         "payloadsWithoutItems": "removed" if _has_lifecycle_rule() else "kept for ever",
         "streams": [_reader(f"{target.stack_name()}-{name}") for name in _READERS],
-        "streamDeadLetters": Queues(target.stack_name()).number_of_letters(STREAMS),
+        "streamDeadLetters": sum(1 for _ in stored_letters()),
     }
     problems = _problems(report)
     show({**report, "problems": problems}, as_json=as_json)

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from backbone import clock
 from cli import target
 from cli.aws import client
-from cli.dead_letters import SUFFIX, Queues, stored_letters
+from cli.dead_letters import QUEUE, depth, stored_letters
 from cli.output import AsJson, CommandFailed, progress, show
 
 if TYPE_CHECKING:
@@ -109,12 +109,13 @@ def _backup(table: str) -> str:
 
 
 def _queues(stack: str) -> list[Row]:
-    queues = Queues(stack)
+    from infra.inventory import inventory
 
     def look(name: str) -> Row:
-        return {"queue": name, **queues.depth(name), "oldestSeconds": _oldest(f"{stack}-{name}")}
+        url = client("sqs").get_queue_url(QueueName=f"{stack}-{name}")["QueueUrl"]
+        return {"queue": name, **depth(url), "oldestSeconds": _oldest(f"{stack}-{name}")}
 
-    return _each(look, queues.names)
+    return _each(look, [queue.name for queue in inventory().queues])
 
 
 def _oldest(queue: str) -> int | None:
@@ -164,10 +165,8 @@ def _problems(report: Row) -> list[str]:
     problems += [f"{row['function']} is {row['state']}" for row in report["functions"] if row["state"] in _BROKEN]
     problems += [f"table {row['table']} is {row['state']}" for row in report["tables"] if row["state"] != "ACTIVE"]
     # Letters that somebody is just looking at are there as well.
-    letters = {
-        row["queue"]: row["waiting"] + row["inWork"] for row in report["queues"] if row["queue"].endswith(SUFFIX)
-    }
-    problems += [f"{number} dead letters in {queue}" for queue, number in letters.items() if number]
+    letters = sum(row["waiting"] + row["inWork"] for row in report["queues"] if row["queue"] == QUEUE)
+    problems += [f"{letters} dead letters"] if letters else []
     if report["streamDeadLetters"]:
         problems.append(f"{report['streamDeadLetters']} dead letters of streams")
     problems += [f"{row['job']} has failed for {row['failed']}" for row in report["jobs"] if row["failed"]]

@@ -33,10 +33,11 @@ _SERVER_ERRORS = 10
 _MANY_EXECUTIONS = 800
 """An account may have 1,000 at the same time, unless AWS has raised its quota."""
 _THROTTLED_REQUESTS = 10
-_LATE_SECONDS = {"Synchronization": 60, "Push": 60, "Messages": 300}
-"""How old the oldest event of a queue may be where somebody waits for it.  Others, mostly parts of the deletion of an
-identity, may take several invocations of five minutes."""
+_LATE_SECONDS = {"SynchronizationConsumer": 60, "PushConsumer": 60, "MessagesConsumer": 300}
+"""How old an event may be when its consumer gets it, where somebody waits for it."""
 _LATE_SECONDS_OTHERWISE = 1800
+_FAILING_SECONDS = 3600
+"""How long an event may be handed over again and again."""
 _BEHIND_SECONDS = {"Outbox": 60, "Blobs": _HOUR}
 """Where somebody waits for events; payloads that are not confirmed expire after a day."""
 _BEHIND_SECONDS_OTHERWISE = 600
@@ -66,7 +67,8 @@ JOB_IS_MISSING = Kind("A daily job did not run", "A daily job has not run for a 
 FUNCTIONS_ARE_THROTTLED = Kind("Functions are throttled", "Lambda refuses to start more functions in this account.")
 FUNCTIONS_ARE_MANY = Kind("Functions are many", "This account runs nearly as many functions as it may.")
 EVENTS_ARE_LOST = Kind("Dead letters", "Events could not be handled and wait for an operator.")
-EVENTS_ARE_LATE = Kind("Events are late", "The oldest event of a queue waits too long.")
+EVENTS_ARE_LATE = Kind("Events are late", "Events wait too long for their consumer.")
+EVENTS_FAIL = Kind("Events fail", "Events have been failing for an hour; they are tried again for some more.")
 STREAM_IS_BEHIND = Kind("A stream is behind", "Changes of tables are followed too late.")
 API_FAILS = Kind("The API answers with errors", "Requests were answered with 5xx.")
 TABLE_IS_THROTTLED = Kind("A table is throttled", "DynamoDB refused reads or writes of a table.")
@@ -80,6 +82,7 @@ KINDS = (
     FUNCTIONS_ARE_MANY,
     EVENTS_ARE_LOST,
     EVENTS_ARE_LATE,
+    EVENTS_FAIL,
     STREAM_IS_BEHIND,
     API_FAILS,
     TABLE_IS_THROTTLED,
@@ -138,6 +141,12 @@ def _of_function(function: Function) -> Resources:
             STREAM_IS_BEHIND, "AWS/Lambda", "IteratorAge", dimensions,
             above=seconds * 1000, statistic="Maximum", period=60, datapoints=(3, 3),
         )  # fmt: skip
+    if "EventBridgeRule" in function.sources:
+        seconds = _LATE_SECONDS.get(function.id, _LATE_SECONDS_OTHERWISE)
+        found["Late"] = _alarm(
+            EVENTS_ARE_LATE, "AWS/Lambda", "AsyncEventAge", dimensions,
+            above=seconds * 1000, statistic="Maximum", period=60, datapoints=(3, 3),
+        )  # fmt: skip
     if not function.sources and not _MAY_BE_SLOW.fullmatch(function.id):
         slow = _alarm(FUNCTION_IS_SLOW, "AWS/Lambda", "Duration", dimensions, above=_SLOW_MS, datapoints=(3, 3))
         del slow["Properties"]["Statistic"]
@@ -154,11 +163,10 @@ def _of_queue(queue: Queue) -> Resources:
             EVENTS_ARE_LOST, "AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, above=0, statistic="Maximum"
         )
         return {f"{queue.id}Waiting": lost}
-    late = _alarm(
-        EVENTS_ARE_LATE, "AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions,
-        above=_LATE_SECONDS.get(queue.id, _LATE_SECONDS_OTHERWISE), statistic="Maximum", period=60, datapoints=(3, 3),
-    )  # fmt: skip
-    return {f"{queue.id}QueueLate": late}
+    failing = _alarm(
+        EVENTS_FAIL, "AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, above=_FAILING_SECONDS, statistic="Maximum"
+    )
+    return {f"{queue.id}Wait": failing}
 
 
 def _of_table(table: Table) -> Resources:

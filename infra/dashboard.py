@@ -37,8 +37,8 @@ def template(deployed: Inventory) -> dict[str, Any]:
 def _rows(deployed: Inventory) -> list[list[dict[str, Any]]]:
     behind_apis = [function for function in deployed.functions if not function.sources]
     others = [function for function in deployed.functions if function.sources]
-    dead = [queue.name for queue in deployed.queues if queue.is_dead_letters]
-    alive = [queue.name for queue in deployed.queues if not queue.is_dead_letters]
+    consumers = [function for function in others if "EventBridgeRule" in function.sources]
+    queues = [queue.name for queue in deployed.queues]
     return [
         [
             _graph("Requests", [_api("Count", "Api"), _api("Count", "AdminApi")], "Sum"),
@@ -61,8 +61,12 @@ def _rows(deployed: Inventory) -> list[list[dict[str, Any]]]:
                                                          ["AWS/Lambda", "ConcurrentExecutions", {"stat": "Maximum"}]]),
         ],
         [
-            _graph("Dead letters", [_queue("ApproximateNumberOfMessagesVisible", name) for name in dead], "Maximum"),
-            _graph("Oldest event in s", [_queue("ApproximateAgeOfOldestMessage", name) for name in alive], "Maximum"),
+            _graph(
+                "Failed events, dead letters",
+                [_queue("ApproximateNumberOfMessagesVisible", name) for name in queues],
+                "Maximum",
+            ),
+            _graph("Age of events in ms", _functions("AsyncEventAge", consumers), "Maximum"),
             _graph(
                 "Streams: behind in ms",
                 _functions("IteratorAge", [one for one in others if "DynamoDB" in one.sources]),

@@ -152,7 +152,7 @@ def _queues(service: str | None, within: Template) -> Iterator[Queue]:
             id=logical_id.removesuffix("Queue"),
             name=_own_name(logical_id, properties.get("QueueName"), within),
             service=service,
-            is_dead_letters=logical_id.endswith(DEAD_LETTERS),
+            is_dead_letters=logical_id == DEAD_LETTERS,
         )
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from backbone import clock
-from backbone.consumers import queue_handler
+from backbone.consumers import EventHandler
 from backbone.http import lambda_handler
 from backbone.settings import settings
 from functions.devices import deletion_jobs
@@ -22,7 +22,7 @@ from functions.devices.token_api import token_api
 http = lambda_handler(api, deletion_processes_api, feature_flags_api, notifications_api)
 token = lambda_handler(token_api)
 admin = lambda_handler(admin_clients_api, admin_tiers_api, admin_identities_api, admin_deletion_processes_api)
-consume = queue_handler(consumers)
+consume = EventHandler(consumers)
 
 
 def remind(event: dict[str, Any], lambda_context: Any) -> None:

@@ -12,20 +12,24 @@ import shutil
 import signal
 import sys
 import threading
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any
 
 from ministack.app import main
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.responses import request_scope
-from ministack.services import dynamodb, lambda_svc, s3, sns
+from ministack.services import dynamodb, eventbridge, lambda_svc, s3, sns
 from ministack.services.cloudformation import _stacks, provisioners
 
 _WAITING = "-sse"
 """What the name of the function ends with that serves server-sent events."""
 _REAPER = "dynamodb-ttl-reaper"
 """The name of ministack's thread that removes what has expired."""
+_RETRY_SECONDS = 1
 _SHARD = "shardId-00000000000000000000-00000000"
 """ministack's streams have one."""
 
@@ -195,6 +199,40 @@ def _repeat_what_stream_readers_report() -> None:
     lambda_svc._execute_function = execute_and_look
 
 
+def _hand_events_over_as_lambda_does() -> None:
+    """Mend ministack 1.5.33: a rule invokes a function once per event, all events at the same time, and that is it.
+
+    Afterwards events wait for a function, which takes them one by one; a failed invocation is repeated twice, and what
+    still fails goes where the function's configuration says.
+    """
+    waiting: dict[str, ThreadPoolExecutor] = {}
+
+    def dispatch(arn: str, payload: str) -> None:
+        function, configuration, name = lambda_svc._get_func_record_for_ref(arn)
+        if function is None or configuration is None:
+            return
+        record = lambda_svc._execution_record_for_config(function, configuration)
+        if name not in waiting:
+            waiting[name] = ThreadPoolExecutor(1, thread_name_prefix=name)
+        waiting[name].submit(copy_context().run, hand_over, record, json.loads(payload))
+
+    def hand_over(record: dict[str, Any], event: dict[str, Any]) -> None:
+        configured = (record.get("event_invoke_configs") or {}).get("$LATEST") or {}
+        result: dict[str, Any] = {}
+        for attempt in range(configured.get("MaximumRetryAttempts", 2) + 1):
+            time.sleep(attempt * _RETRY_SECONDS)
+            result = lambda_svc._execute_function_with_config_scope(record, event)
+            if not result.get("error"):
+                return
+        target = (configured.get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
+        if target:
+            lambda_svc._run_with_function_config_scope(
+                record, lambda_svc._route_async_failure, target, record["config"]["FunctionName"], event, result
+            )
+
+    eventbridge._dispatch_to_lambda = dispatch
+
+
 if __name__ == "__main__":
     # The keyboard's interrupt is for the starter, which stops this process when it is ready to.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -206,6 +244,7 @@ if __name__ == "__main__":
     _let_items_expire()
     _keep_what_stream_readers_give_up_on()
     _repeat_what_stream_readers_report()
+    _hand_events_over_as_lambda_does()
     folders, sys.argv[1:] = sys.argv[1:], []
     try:
         main()

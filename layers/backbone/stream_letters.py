@@ -40,11 +40,9 @@ def keep(record: Record, *, function_arn: str, condition: str, now: datetime) ->
     payloads.client().put_object(Bucket=settings().payload_bucket, Key=key, Body=json.dumps(letter).encode())
 
 
-def records_of(letter: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """The records of a letter; None if it tells only where they were, as letters in a queue do."""
-    payload = letter.get("payload")
-    if payload is None:
-        return None
+def records_of(letter: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The records of a letter."""
+    payload = letter["payload"]
     # AWS documents a text, `"<Whole Event>"`.
     event = json.loads(payload) if isinstance(payload, str) else payload
     records: list[dict[str, Any]] = event["Records"]

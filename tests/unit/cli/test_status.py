@@ -31,7 +31,7 @@ def test_waiting_events_and_idle_functions_are_no_problem() -> None:
         ({"functions": [{"function": "b-tokens", "state": "missing"}]}, "b-tokens is missing"),
         ({"functions": [{"function": "b-tokens", "state": "Failed"}]}, "b-tokens is Failed"),
         ({"tables": [{"table": "tokens", "state": "ARCHIVED"}]}, "table tokens is ARCHIVED"),
-        ({"queues": [{"queue": "x-dead-letters", "waiting": 1, "inWork": 1}]}, "2 dead letters in x-dead-letters"),
+        ({"queues": [{"queue": "dead-letters", "waiting": 1, "inWork": 1}]}, "2 dead letters"),
         ({"streamDeadLetters": 2}, "2 dead letters of streams"),
         ({"jobs": [{"job": "b-deletion", "failed": 3}]}, "b-deletion has failed for 3"),
     ],

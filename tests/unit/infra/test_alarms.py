@@ -57,7 +57,7 @@ def test_every_function_is_watched_and_shown(function: Function) -> None:
 
 @pytest.mark.parametrize("queue", inventory().queues, ids=lambda queue: queue.name)
 def test_every_queue_is_watched_and_shown(queue: Queue) -> None:
-    assert (f"{queue.id}Waiting" if queue.is_dead_letters else f"{queue.id}QueueLate") in ALARMS
+    assert (f"{queue.id}Waiting" if queue.is_dead_letters else f"{queue.id}Wait") in ALARMS
     assert f"${{StackName}}-{queue.name}" in _dashboard()
 
 

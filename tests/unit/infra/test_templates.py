@@ -4,14 +4,16 @@ import importlib
 import json
 from typing import Any
 
+from backbone.consumers import EventHandler
 from infra import rights
 from infra.build import ROOT
-from infra.deployed import resources
-from infra.inventory import MAIN, MAPPING, inventory, of_type, services, template, template_of
+from infra.deployed import STACK, resources
+from infra.inventory import MAIN, MAPPING, Function, inventory, of_type, services, template, template_of
 
 SERVICES = {service: template_of(service) for service in services()}
 APPLICATIONS = dict(of_type(template(MAIN), "AWS::Serverless::Application"))
 TABLE = "AWS::DynamoDB::Table"
+FAILED_EVENTS = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${StackName}-failed-events"
 HANDED_DOWN: dict[str, Any] = {
     "StackName": {"Ref": "AWS::StackName"},
     "Settings": {"Fn::GetAtt": ["Settings", "Value"]},
@@ -47,8 +49,47 @@ def test_every_service_gets_exactly_the_parameters_it_asks_for() -> None:
 
 def test_every_entry_point_exists() -> None:
     for function in inventory().functions:
-        module, _, name = function.handler.rpartition(".")
-        assert callable(getattr(importlib.import_module(module), name)), function.handler
+        assert callable(_entry_point(function)), function.handler
+
+
+def _entry_point(function: Function) -> Any:
+    module, _, name = function.handler.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def test_every_consumer_gets_the_events_it_reacts_to_and_no_others() -> None:
+    """docs/events.md; what a rule forwards is what the code asks for."""
+    rules = {
+        resource.properties["Targets"][0]["Arn"].rsplit(":", 1)[-1].removeprefix(f"{STACK}-"): set(
+            resource.properties["EventPattern"]["detail-type"]
+        )
+        for resource in resources()
+        if resource.type == "AWS::Events::Rule" and "EventPattern" in resource.properties
+    }
+    wanted = {
+        function.name: set(entry_point.consumers.reactions)
+        for function in inventory().functions
+        if isinstance(entry_point := _entry_point(function), EventHandler)
+    }
+
+    assert rules == wanted
+
+
+def test_what_a_consumer_cannot_handle_is_handed_over_again() -> None:
+    """operations.md §12: A failed internal event is retried and finally kept in a dead-letter store"""
+    failed_events = {"Fn::Sub": FAILED_EVENTS}
+    for service, one in SERVICES.items():
+        for logical_id, properties in of_type(one, "AWS::Serverless::Function"):
+            events = [event for event in properties.get("Events", {}).values() if event["Type"] == "EventBridgeRule"]
+            if events:
+                configured = properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]
+                undelivered = [event["Properties"]["DeadLetterConfig"]["Arn"] for event in events]
+                assert (service, logical_id, configured, *undelivered) == (
+                    service,
+                    logical_id,
+                    failed_events,
+                    failed_events,
+                )
 
 
 def test_functions_of_all_services_run_under_the_same_conditions() -> None:
