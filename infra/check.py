@@ -67,6 +67,7 @@ CHECKS: dict[str, Check] = {
     "route table": _command("infra.routes", "--check"),
     "alarms and dashboard": _command("infra.alarms", "--check"),
     "API document": _command("infra.openapi", "--check"),
+    "tables since the last release": _command("infra.schema", "--check"),
     "pinned versions": _command("infra.pins"),
     "packages are complete": _command("infra.isolation"),
     "dependency audit (pip-audit)": _audit,

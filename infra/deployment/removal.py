@@ -2,8 +2,8 @@
 
     python -m infra.deployment.removal --stack backbone [--with-data] [--yes]
 
-Tables and bucket stay, with everything in them, unless `--with-data` is given; so do their names, which a new stack of the
-same name would need. Data of a stack that is gone already goes by the same command with `--with-data`.
+Tables and bucket stay, with everything in them, unless `--with-data` is given; as long as they are there, no new stack can
+have the name. Data of a stack that is gone already goes by the same command with `--with-data`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.deployment.aws import Clients, DeploymentError, Resource, description, pages, resources
 from infra.deployment.execution import Patience, await_end, newest_event
 from infra.deployment.failures import explain
-from infra.deployment.names import names
+from infra.deployment.names import Name, names
 from infra.deployment.recovery import delete_table
 from infra.deployment.report import tell
 
@@ -26,6 +26,11 @@ _TABLE = "AWS::DynamoDB::Table"
 _BUCKET = "AWS::S3::Bucket"
 _PATIENCE = Patience(poll_seconds=5, seconds=3600)
 _BATCH = 1000
+_LOG_GROUPS = {
+    "AWS::Logs::LogGroup": "{}",
+    "AWS::Serverless::Function": "/aws/lambda/{}",
+    "AWS::Lambda::Function": "/aws/lambda/{}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class Removal:
             tables=tuple(sorted(tables & self._existing_tables())),
             buckets=tuple(sorted(buckets & {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]})),
             parameters=tuple(self._parameters()),
-            log_groups=tuple(self._log_groups(name.value for name in known if name.kind == "AWS::Logs::LogGroup")),
+            log_groups=tuple(self._log_groups(known)),
         )
 
     def _held(self) -> Iterable[Resource]:
@@ -120,11 +125,11 @@ class Removal:
         found = listed.paginate(Path=f"/{self._stack}", Recursive=True)
         return sorted(parameter["Name"] for page in found for parameter in page["Parameters"])
 
-    def _log_groups(self, known: Iterable[str]) -> list[str]:
-        wanted = set(known)
+    def _log_groups(self, known: Iterable[Name]) -> list[str]:
+        """Logs that a function wrote after its log group was deleted with the stack, and others under known names."""
+        wanted = {_LOG_GROUPS[name.kind].format(name.value) for name in known if name.kind in _LOG_GROUPS}
         listed = self._client("logs").get_paginator("describe_log_groups").paginate()
-        groups = {group["logGroupName"] for page in listed for group in page["logGroups"]}
-        return sorted(groups & wanted | {name for name in groups if name.startswith(f"/aws/lambda/{self._stack}-")})
+        return sorted(wanted.intersection(group["logGroupName"] for page in listed for group in page["logGroups"]))
 
     def _delete_bucket(self, bucket: str) -> None:
         s3 = self._client("s3")
@@ -163,8 +168,8 @@ def _left(data: Data, stack: str) -> str:
 def _explain(removal: Removal, stack: str, *, with_data: bool) -> None:
     if removal.exists:
         tell(f"Clients of {stack} will be without a Backbone at once.")
-    fate = "deleted for ever, there is no backup" if with_data else "kept; a new stack of this name needs them gone"
-    tell(f"Data, {fate}:")
+    deleted = "deleted (AWS keeps a backup of tables with point-in-time recovery for 35 days, of nothing else)"
+    tell(f"Data, {deleted if with_data else 'kept'}:")
     for name in removal.data.names:
         tell(f"  {name}")
 
