@@ -4,7 +4,7 @@
     python -m infra.schema --record     note what the templates say: part of making a release
                          [--retire TABLE/INDEX ...]     the release uses it no more, so the next one may remove it
 
-CloudFormation would replace a table whose keys change (by an empty one, or fail because the name is taken), and DynamoDB
+CloudFormation would replace a table whose keys change by an empty one, or fail because the name is taken, and DynamoDB
 makes or removes one index per update.
 """
 
@@ -90,8 +90,8 @@ def refusals(released: dict[str, Table], wanted: dict[str, Table], retired: list
 def _table_refusals(name: str, released: Table, wanted: Table, retired: list[str]) -> Iterator[str]:
     if released["declaredAs"] != wanted["declaredAs"]:
         yield (
-            f"it is {wanted['declaredAs']} now, no more {released['declaredAs']}; CloudFormation would make it anew, and fail"
-            " because the name is taken. Leave it where it is"
+            f"it is {wanted['declaredAs']} now, no more {released['declaredAs']}; CloudFormation would make it anew"
+            " and fail because the name is taken. Leave it where it is"
         )
     for what, word in (("keys", "its keys"), ("localIndexes", "its local indexes")):
         if released[what] != wanted[what]:

@@ -2,7 +2,7 @@
 
     python -m infra.deployment.removal --stack backbone [--with-data] [--yes]
 
-Tables and bucket stay, with everything in them, unless `--with-data` is given; as long as they are there, no new stack can
+Tables and bucket stay, with everything in them, unless `--with-data` is given; while they are there, no new stack can
 have the name. Data of a stack that is gone already goes by the same command with `--with-data`.
 """
 
