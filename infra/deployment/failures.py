@@ -56,7 +56,8 @@ def history(cloudformation: Any, stack_id: str) -> list[Event]:
 
 def _with_nested(cloudformation: Any, own: list[Event]) -> list[Event]:
     nested = _nested(cloudformation, own, own[-1].at) if own else ()
-    return sorted([*own, *nested], key=lambda event: (event.at, -len(event.path)))
+    oldest_first = [*own, *nested][::-1]  # events of the same moment stay in this order
+    return sorted(oldest_first, key=lambda event: (event.at, -len(event.path)))
 
 
 def _nested(cloudformation: Any, events: list[Event], began: datetime) -> Iterator[Event]:

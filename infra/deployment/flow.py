@@ -11,7 +11,15 @@ from samtranslator.yaml_helper import yaml_parse
 from infra.build import BUILD, ROOT, TARGETS, Target, build
 from infra.deployment import recovery, report
 from infra.deployment.artifacts import Artifacts
-from infra.deployment.aws import Clients, DeploymentError, UnfinishedError, description, outputs_of, parameters_of
+from infra.deployment.aws import (
+    Clients,
+    DeploymentError,
+    UnfinishedError,
+    description,
+    outputs_of,
+    parameters_of,
+    resources,
+)
 from infra.deployment.change_set import CREATE, UPDATE, ChangeSet, Wish
 from infra.deployment.execution import Patience, carry_out
 from infra.deployment.guard import refused
@@ -234,12 +242,13 @@ class Deployment:
         except BaseException:
             change_set.discard(self._cloudformation)
             raise
+        before = {each.physical_id for each in resources(self._cloudformation, change_set.stack_id)}
         try:
             self._stack = carry_out(self._cloudformation, self._client("logs"), change_set, self._patience)
         except UnfinishedError:
             raise
         except DeploymentError:
-            recovery.clean_up(self._client, change_set.stack_id, self._patience, report.tell)
+            recovery.clean_up(self._client, change_set.stack_id, before, self._patience, report.tell)
             raise
 
     def _approve(self, change_set: ChangeSet, *, asked: bool) -> None:

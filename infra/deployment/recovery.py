@@ -1,11 +1,12 @@
 """What an earlier attempt left behind, put away so that the same command goes on.
 
 A stack that was never complete holds nothing of value: it is deleted, with the tables and buckets that outlived it, and
-made anew. A stack that was complete once is never deleted; a rollback that got stuck is continued.
+made anew. A stack that was complete once is never deleted: a rollback that got stuck is continued, and tables that the
+failed update had added, which would be in the way of the next one, go if they are empty.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,8 @@ from infra.deployment.failures import Event, explain, history, last_operation
 
 NEVER_COMPLETE = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"}
 _CHANGEABLE = COMPLETE | {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
+_NEW = {"CREATE_COMPLETE"}
+_NEW_OR_REPLACED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 _TABLE = "AWS::DynamoDB::Table"
 _BUCKET = "AWS::S3::Bucket"
 _QUEUE_NAME_SECONDS = 60
@@ -33,7 +36,11 @@ def recover(client: Clients, stack: str, patience: Patience, tell: Tell) -> dict
         tell(f"{stack} is {found['StackStatus']}: waiting for the end of that")
         await_end(cloudformation, found["StackId"], patience)
         found = description(cloudformation, stack)
-    if found is None or found["StackStatus"] in _CHANGEABLE:
+    if found is None:
+        return None
+    if found["StackStatus"] in _CHANGEABLE:
+        if found["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE":
+            _delete_leftovers(client, last_operation(cloudformation, found["StackId"]), tell, _NEW)
         return found
     status = found["StackStatus"]
     if status in NEVER_COMPLETE or (status == "DELETE_FAILED" and not _was_complete(cloudformation, found["StackId"])):
@@ -74,21 +81,25 @@ def _continue_rollback(client: Clients, stack_id: str, patience: Patience) -> di
     return stack
 
 
-def clean_up(client: Clients, stack_id: str, patience: Patience, tell: Tell) -> None:
-    """After a failed operation: put away what it made and what has outlived its rollback.  Never anything older."""
+def clean_up(client: Clients, stack_id: str, before: Collection[str], patience: Patience, tell: Tell) -> None:
+    """After a failed operation: put away what it made and what has outlived its rollback.
+
+    `before` are the physical ids of what was there already.
+    """
     cloudformation = client("cloudformation")
     stack = description(cloudformation, stack_id)
     if stack is None or stack["StackStatus"] in NEVER_COMPLETE:
         _delete(client, stack_id, patience, tell)
     else:
-        _delete_leftovers(client, last_operation(cloudformation, stack_id), tell)
+        made = [event for event in last_operation(cloudformation, stack_id) if event.physical_id not in before]
+        _delete_leftovers(client, made, tell, _NEW_OR_REPLACED)
 
 
 def _delete(client: Clients, stack_id: str, patience: Patience, tell: Tell) -> None:
     """Delete a stack that was never complete, and what it has made."""
     cloudformation = client("cloudformation")
     made = history(cloudformation, stack_id)
-    for table in _made(made, _TABLE):
+    for table in _made(made, _TABLE, _NEW):
         _unprotect(client("dynamodb"), table)
     if description(cloudformation, stack_id) is not None:
         cloudformation.update_termination_protection(StackName=stack_id, EnableTerminationProtection=False)
@@ -97,27 +108,23 @@ def _delete(client: Clients, stack_id: str, patience: Patience, tell: Tell) -> N
         stack = await_end(cloudformation, stack_id, patience, after=before)
         if stack["StackStatus"] != "DELETE_COMPLETE":
             raise DeploymentError(explain(cloudformation, client("logs"), stack_id, stack["StackStatus"]))
-    _delete_leftovers(client, made, tell)
+    for table in _made(made, _TABLE, _NEW):
+        delete_table(client("dynamodb"), table)
+    _delete_leftovers(client, made, tell, _NEW)
 
 
-def _delete_leftovers(client: Clients, events: list[Event], tell: Tell) -> None:
-    """Delete tables and empty buckets that an operation has made and that no stack knows any more."""
+def _delete_leftovers(client: Clients, events: list[Event], tell: Tell, statuses: set[str]) -> None:
+    """Delete empty tables and buckets that an operation has made and that no stack knows any more; tell of others."""
     known = _known(client("cloudformation"), events)
-    for table in _made(events, _TABLE) - known:
-        if delete_table(client("dynamodb"), table):
-            tell(f"deleted table {table}, which the failed attempt had made")
-    for bucket in _made(events, _BUCKET) - known:
-        if not _delete_bucket(client("s3"), bucket):
-            tell(f"bucket {bucket}, which the failed attempt had made, is not empty: look into it, and delete it")
+    for kind, delete in ((_TABLE, _delete_empty_table), (_BUCKET, _delete_empty_bucket)):
+        for name in sorted(_made(events, kind, statuses) - known):
+            if not delete(client, name):
+                tell(f"{name}, which the failed attempt had made, is not empty: look into it, and delete it")
 
 
-def _made(events: list[Event], kind: str) -> set[str]:
-    """The physical ids of resources that were not there before the operation."""
-    return {
-        event.physical_id
-        for event in events
-        if event.kind == kind and event.status == "CREATE_COMPLETE" and event.physical_id
-    }
+def _made(events: list[Event], kind: str, statuses: set[str]) -> set[str]:
+    """The physical ids of resources of a kind that got one of these statuses."""
+    return {each.physical_id for each in events if each.kind == kind and each.status in statuses and each.physical_id}
 
 
 def _known(cloudformation: Any, events: list[Event]) -> set[str]:
@@ -153,10 +160,23 @@ def delete_table(dynamodb: Any, table: str) -> bool:
     return True
 
 
-def _delete_bucket(s3: Any, bucket: str) -> bool:
+def _delete_empty_table(client: Clients, table: str) -> bool:
+    """Whether it is gone."""
+    dynamodb = client("dynamodb")
+    try:
+        if dynamodb.scan(TableName=table, Limit=1)["Count"]:
+            return False
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+    delete_table(dynamodb, table)
+    return True
+
+
+def _delete_empty_bucket(client: Clients, bucket: str) -> bool:
     """Whether it is gone."""
     try:
-        s3.delete_bucket(Bucket=bucket)
+        client("s3").delete_bucket(Bucket=bucket)
     except ClientError as error:
         return bool(error.response["Error"]["Code"] == "NoSuchBucket")
     return True

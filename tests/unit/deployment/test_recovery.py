@@ -94,7 +94,7 @@ def test_a_failed_first_deployment_is_put_away_even_if_its_rollback_has_deleted_
     account.fail_in_the_middle("ROLLBACK_COMPLETE")
     account.cloudformation.statuses.clear()
 
-    clean_up(account, arn("root"), NOW, account.told.append)
+    clean_up(account, arn("root"), (), NOW, account.told.append)
 
     assert account.tables() == ["older"]
 
@@ -115,23 +115,31 @@ def test_no_stack_is_no_trouble(account: Account) -> None:
     assert account.told == []
 
 
-def test_after_a_failed_update_only_tables_of_that_update_go(account: Account) -> None:
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_after_a_failed_update_only_empty_tables_of_that_update_go(account: Account, is_interrupted: bool) -> None:
     aws = account.cloudformation
-    for name in ("first", "added", "kept"):
+    for name in ("first", "added", "full", "kept", "replacement"):
         account.make_table(name)
+    account("dynamodb").put_item(TableName="full", Item={"pk": {"S": "1"}})
     aws.happen("root", "root", "CREATE_IN_PROGRESS")
     aws.happen("root", "First", "CREATE_COMPLETE", ResourceType=TABLE, PhysicalResourceId="first")
     aws.happen("root", "root", "CREATE_COMPLETE")
     aws.happen("root", "root", "UPDATE_IN_PROGRESS")
-    aws.happen("root", "Added", "CREATE_COMPLETE", ResourceType=TABLE, PhysicalResourceId="added")
-    aws.happen("root", "Kept", "CREATE_COMPLETE", ResourceType=TABLE, PhysicalResourceId="kept")
+    for name in ("added", "full", "kept"):
+        aws.happen("root", name, "CREATE_COMPLETE", ResourceType=TABLE, PhysicalResourceId=name)
+    for name in ("first", "replacement"):
+        aws.happen("root", name, "UPDATE_COMPLETE", ResourceType=TABLE, PhysicalResourceId=name)
     aws.happen("root", "root", "UPDATE_ROLLBACK_COMPLETE")
     aws.hold("root", "Kept", TABLE, "kept")
 
-    clean_up(account, arn("root"), NOW, account.told.append)
-
-    assert account.tables() == ["first", "kept"]
+    if is_interrupted:  # the next deployment does it, and knows less
+        account.recover()
+        assert account.tables() == ["first", "full", "kept", "replacement"]
+    else:
+        clean_up(account, arn("root"), {"first"}, NOW, account.told.append)
+        assert account.tables() == ["first", "full", "kept"]
     assert aws.calls == []
+    assert account.told == ["full, which the failed attempt had made, is not empty: look into it, and delete it"]
 
 
 def test_a_rollback_that_got_stuck_is_continued(account: Account) -> None:
