@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,13 @@ def templates() -> list[Path]:
 def names(stack: str, values: Mapping[str, str]) -> list[Name]:
     """All names that can be known; `values` are parameters and pseudo parameters of the outer stack."""
     known = {"AWS::StackName": stack, "StackName": stack, **values}
-    return [name for file in templates() for name in _names(yaml_parse(file.read_text()), known)]
+    return [name for file in templates() for name in _names(_parsed(file), known)]
+
+
+@cache
+def _parsed(file: Path) -> dict[str, Any]:
+    template: dict[str, Any] = yaml_parse(file.read_text())
+    return template
 
 
 def _names(template: dict[str, Any], known: Mapping[str, str]) -> Iterator[Name]:
