@@ -71,6 +71,7 @@ CHECKS: dict[str, Check] = {
     "alarms and dashboard": _command("infra.alarms", "--check"),
     "rights": _command("infra.rights", "--check"),
     "API document": _command("infra.openapi", "--check"),
+    "tables since the last release": _command("infra.schema", "--check"),
     "pinned versions": _command("infra.pins"),
     "packages are complete": _command("infra.isolation"),
     "dependency audit (pip-audit)": _audit,

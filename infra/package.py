@@ -10,7 +10,7 @@ With `expand`, SAM templates become plain CloudFormation before they are uploade
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from samtranslator.yaml_helper import yaml_parse
 from infra.build import BUILD
 from infra.sam import Template
 
-Upload = Callable[[str, bytes], None]
-"""Stores bytes under a key of the artifact bucket."""
+Upload = Callable[[str, bytes], str]
+"""Stores bytes under a name and returns their key in the artifact bucket."""
 Expand = Callable[[Template], Template]
 """Turns a SAM template into plain CloudFormation (`infra.sam`)."""
 
@@ -63,13 +63,15 @@ class Packager:
         """The keys of all that has been packaged so far."""
         return set(self._keys.values())
 
-    def package(self, file: Path) -> str:
+    def package(self, file: Path, metadata: Mapping[str, Any] | None = None) -> str:
         """Upload the template in `file` and everything it refers to; return the URL of the packaged template.
 
-        Raises `PackageError`.
+        `metadata` is added to the template's own.  Raises `PackageError`.
         """
         if file not in self._keys:
             template: Template = yaml_parse(_content(file, file))
+            if metadata:
+                template["Metadata"] = {**template.get("Metadata", {}), **metadata}
             for kind, properties in properties_of(template):
                 self._replace_paths(kind, properties, file)
             if self._expand is not None:
@@ -93,9 +95,7 @@ class Packager:
         return {"Bucket": self._bucket, "Key": self._keys[file]}
 
     def _store(self, content: bytes, suffix: str) -> str:
-        key = hashlib.sha256(content).hexdigest()[:32] + suffix
-        self._upload(key, content)
-        return key
+        return self._upload(hashlib.sha256(content).hexdigest()[:32] + suffix, content)
 
 
 def properties_of(template: Template) -> list[tuple[str, dict[str, Any]]]:

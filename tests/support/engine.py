@@ -37,7 +37,10 @@ TOKEN_KEYS = "/test/token-keys"
 ADMIN_KEYS = "/test/admin-keys"
 ADMIN_KEY = "test"
 PUSH_APP_ID = "org.example.app"
-_MOCKED = ("awslambda", "cloudwatch", "dynamodb", "dynamodbstreams", "events", "logs", "s3", "sns", "sqs", "ssm", "sts")
+_MOCKED = (
+    *("acm", "awslambda", "cloudformation", "cloudwatch", "dynamodb", "dynamodbstreams", "events", "iam", "logs", "s3"),
+    *("sns", "sqs", "ssm", "sts"),
+)
 _endpoint: str | None = None
 
 # moto registers the addresses of all services it knows for every test, and tries them one by one for every call.

@@ -66,10 +66,14 @@ class Project:
     def package(self, expand: package.Expand | None = None) -> dict[str, Any]:
         """The root template as uploaded."""
         self.uploads.clear()
-        packager = Packager(self.packages, "bucket", URL, self.uploads.__setitem__, expand=expand)
+        packager = Packager(self.packages, "bucket", URL, self.upload, expand=expand)
         template = self.uploaded(packager.package(self.root / "template.yaml"))
         assert packager.keys == set(self.uploads)
         return template
+
+    def upload(self, name: str, content: bytes) -> str:
+        self.uploads[f"stack/{name}"] = content
+        return f"stack/{name}"
 
     def uploaded(self, url: str) -> dict[str, Any]:
         template: dict[str, Any] = json.loads(self.uploads[url.removeprefix(f"{URL}/")])
