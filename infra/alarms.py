@@ -44,6 +44,11 @@ _BEHIND_SECONDS_OTHERWISE = 600
 _MAY_BE_SLOW = re.compile("Sse|Admin.*")
 """Server-sent events wait because they are told to; operators may wait."""
 
+_ESSENTIAL = frozenset({"OutboxFunctionBehind", "DeletionFunctionMissing", "FailedEventsWait", "DeadLettersWaiting"})
+"""Alarms of single things that stand beside the shared ones, because everybody gets them."""
+FREE_ALARMS = 10
+"""So many alarms cost nothing; the shared ones are no more than that."""
+
 Resources = dict[str, dict[str, Any]]
 
 
@@ -91,7 +96,11 @@ KINDS = (
 
 
 def alarms(deployed: Inventory) -> Resources:
-    """The alarms of a service, by logical name."""
+    """The alarms of a service, by logical name, but for essential ones."""
+    return {name: alarm for name, alarm in _all(deployed).items() if name not in _ESSENTIAL}
+
+
+def _all(deployed: Inventory) -> Resources:
     found: Resources = {}
     for function in deployed.functions:
         found |= _of_function(function)
@@ -103,8 +112,10 @@ def alarms(deployed: Inventory) -> Resources:
 
 
 def shared_alarms(deployed: Inventory) -> Resources:
-    """The alarms of what belongs to no service: the account, the APIs, queues that all share."""
-    found = {
+    """The essential alarms: about the account, the APIs, the queues that all share, and what all depend on."""
+    found = {name: alarm for name, alarm in _all(deployed).items() if name in _ESSENTIAL}
+    found |= {
+        "FunctionsFail": _alarm(FUNCTION_FAILS, "AWS/Lambda", "Errors", [], above=0, datapoints=(2, 3)),
         "FunctionsThrottled": _alarm(
             FUNCTIONS_ARE_THROTTLED, "AWS/Lambda", "Throttles", [], above=0, datapoints=(2, 3)
         ),
@@ -118,9 +129,7 @@ def shared_alarms(deployed: Inventory) -> Resources:
         found[f"{api}ServerErrors"] = _alarm(
             API_FAILS, "AWS/ApiGateway", "5xx", dimensions, above=_SERVER_ERRORS, datapoints=(2, 3)
         )
-    for queue in deployed.queues:
-        if queue.service is None:
-            found |= _of_queue(queue)
+    found["AdminApiServerErrors"]["Condition"] = "HasAdminApi"
     return found
 
 
@@ -229,7 +238,8 @@ def template(service: str) -> dict[str, Any]:
 def shared_template() -> dict[str, Any]:
     """The nested stack of the alarms that belong to no service."""
     parameters = ["StackName", "AlarmTopic", "ApiId", "AdminApiId"]
-    return _stack("What wakes an operator about all services together.", parameters, shared_alarms(inventory()))
+    stack = _stack("What wakes an operator about all services together.", parameters, shared_alarms(inventory()))
+    return {**stack, "Conditions": {"HasAdminApi": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AdminApiId"}, ""]}]}}}
 
 
 def _stack(description: str, parameters: list[str], resources: Resources) -> dict[str, Any]:

@@ -22,11 +22,19 @@ from infra.inventory import (
 
 RUNBOOK = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 HEADINGS = set(re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE))
-ALARMS = {**alarms.alarms(inventory()), **alarms.shared_alarms(inventory())}
+ALARMS = {
+    name: alarm
+    for stack in (alarms.shared_template(), *map(alarms.template, services()))
+    for name, alarm in stack["Resources"].items()
+}
 
 
 def test_the_generated_templates_are_fresh() -> None:
     assert [file.name for file, text in rendered().items() if file.read_text(encoding="utf-8") != text] == []
+
+
+def test_what_everybody_gets_is_free() -> None:
+    assert len(alarms.shared_template()["Resources"]) <= alarms.FREE_ALARMS
 
 
 def test_every_kind_of_alarm_has_its_entry_in_the_runbook_and_every_entry_its_alarms() -> None:

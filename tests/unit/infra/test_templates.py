@@ -18,7 +18,9 @@ HANDED_DOWN: dict[str, Any] = {
     "StackName": {"Ref": "AWS::StackName"},
     "Settings": {"Fn::GetAtt": ["Settings", "Value"]},
     "PublicTokenKeys": {"Fn::GetAtt": ["Keys", "Outputs.PublicTokenKeys"]},
-    "AlarmTopic": {"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmTopic"}, {"Ref": "AlarmTopicArn"}]},
+    "AlarmTopic": {
+        "Fn::If": ["HasAllAlarms", {"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmTopic"}, {"Ref": "AlarmTopicArn"}]}, ""]
+    },
     "EventBus": {"Ref": "Bus"},
 }
 KEYS_AND_INDEXES = (
