@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import UTC, datetime
@@ -25,11 +26,13 @@ from ministack.core.responses import request_scope
 from ministack.services import dynamodb, eventbridge, lambda_svc, s3, sns
 from ministack.services.cloudformation import _stacks, provisioners
 
+_kill_workers = lambda_runtime.kill_workers
 _WAITING = "-sse"
 """What the name of the function ends with that serves server-sent events."""
 _REAPER = "dynamodb-ttl-reaper"
 """The name of ministack's thread that removes what has expired."""
 _RETRY_SECONDS = 1
+_INVOCATION_SECONDS = 30
 _SHARD = "shardId-00000000000000000000-00000000"
 """ministack's streams have one."""
 
@@ -43,7 +46,7 @@ def _stop_when_starter_is_gone() -> None:
 def _let_nobody_wait() -> None:
     """End the invocations that wait for events: a stop in good order would wait for them, too."""
     pools = list(lambda_runtime._workers.values())
-    lambda_runtime.kill_workers([worker for pool in pools for worker in pool if worker.func_name.endswith(_WAITING)])
+    _kill_workers([worker for pool in pools for worker in pool if worker.func_name.endswith(_WAITING)])
 
 
 def _remember_attributes_in_nested_updates() -> None:
@@ -233,6 +236,28 @@ def _hand_events_over_as_lambda_does() -> None:
     eventbridge._dispatch_to_lambda = dispatch
 
 
+def _let_invocations_end_before_an_update_takes_their_worker() -> None:
+    """Mend ministack 1.5.33: a new version of a function kills its workers, also those that are at work.
+
+    Without this, requests fail during a deployment that do not fail on AWS.
+    """
+
+    def kill_when_idle(worker: Any) -> None:
+        deadline = time.monotonic() + _INVOCATION_SECONDS
+        while worker.in_use and time.monotonic() < deadline:
+            time.sleep(_RETRY_SECONDS / 10)
+        _kill_workers([worker])
+
+    def kill_idle(workers: Iterable[Any]) -> None:
+        busy = [worker for worker in workers if worker is not None]
+        _kill_workers([worker for worker in busy if not worker.in_use])
+        for worker in busy:
+            if worker.in_use:
+                threading.Thread(target=kill_when_idle, args=[worker], daemon=True).start()
+
+    lambda_runtime.kill_workers = kill_idle
+
+
 if __name__ == "__main__":
     # The keyboard's interrupt is for the starter, which stops this process when it is ready to.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -245,6 +270,7 @@ if __name__ == "__main__":
     _keep_what_stream_readers_give_up_on()
     _repeat_what_stream_readers_report()
     _hand_events_over_as_lambda_does()
+    _let_invocations_end_before_an_update_takes_their_worker()
     folders, sys.argv[1:] = sys.argv[1:], []
     try:
         main()

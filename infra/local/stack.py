@@ -127,16 +127,7 @@ class LocalStack:
             self.emulator.start()
             self._put_push_credentials()
         with self._step("deployed template.yaml"):
-            self.outputs = deploy(
-                self.client,
-                STACK,
-                {**_local_parameters(), **self._parameters},
-                packages=self.folder / "build",
-                bucket=_ARTIFACTS,
-                poll_seconds=_POLL_SECONDS,
-                seconds=_DEPLOY_SECONDS,
-                expand=True,
-            )
+            self.deploy()
         if self._enforce_rights:
             self._allow_plain_http()
         with self._step(f"created OAuth client {CLIENT_ID} and key {ADMIN_KEY} of the Admin API"):
@@ -150,6 +141,19 @@ class LocalStack:
         admin = self._edge("AdminApiId", "admin")
         self._front = Front([(consumer, self._consumer_api), (admin, self._admin_api)], self._events)
         self._front.start()
+
+    def deploy(self, **changed: str) -> None:
+        """Bring the built packages to the stack; `changed` are parameters that differ from those it was made with."""
+        self.outputs = deploy(
+            self.client,
+            STACK,
+            {**_local_parameters(), **self._parameters, **changed},
+            packages=self.folder / "build",
+            bucket=_ARTIFACTS,
+            poll_seconds=_POLL_SECONDS,
+            seconds=_DEPLOY_SECONDS,
+            expand=True,
+        )
 
     def stop(self) -> None:
         """Leave no process, no open port, and (without a data folder) no file."""
