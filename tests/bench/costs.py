@@ -13,8 +13,9 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from infra.alarms import FREE_ALARMS
 from infra.deployed import resources
-from infra.inventory import MAPPING, inventory, of_type, services, template_of
+from infra.inventory import MAIN, MAPPING, inventory, of_type, services, template, template_of
 from tests.bench import cluster, prices, usage
 from tests.bench.capacity import cheapest_reservation, provisioned
 from tests.bench.prices import DASHBOARD, HOURS, MILLION, invocations, tiered, units
@@ -224,9 +225,10 @@ def listening(wait: float, pause: float) -> list[float]:
     return [requests * MILLION, compute, database, app, app + requests * _price(usage.synced())]
 
 
-def alarms() -> int:
-    """All alarms there are when they have somewhere to go; `LargeUploads` brings one more."""
-    return sum(one.type == "AWS::CloudWatch::Alarm" for one in resources(parameters={"AlarmEmail": "me@example.org"}))
+def alarms(detail: str) -> int:
+    """How many there are when they have somewhere to go; `LargeUploads` brings one more."""
+    parameters = {"AlarmEmail": "me@example.org", "AlarmDetail": detail}
+    return sum(one.type == "AWS::CloudWatch::Alarm" for one in resources(parameters=parameters))
 
 
 def traces(requests_a_second: float) -> float:
@@ -304,16 +306,23 @@ def _listening_table() -> str:
     rows = []
     for wait, pause, delay in _LISTENING:
         requests, *usd = listening(wait, pause)
-        rows.append([f"{wait}", f"{pause} s", f"{_rounded(requests):,.0f}", *(f"{one:.2f}" for one in usd), delay])
+        title = f"{wait} (default)" if (wait, pause) == _default_listening() else f"{wait}"
+        rows.append([title, f"{pause} s", f"{_rounded(requests):,.0f}", *(f"{one:.2f}" for one in usd), delay])
     headings = ["`SseWaitSeconds`", "pause (`SseRetryMilliseconds`)", "requests", "Lambda", "DynamoDB", "App"]
     return _table([*headings, "Connector", "an event arrives after"], rows)
 
 
+def _default_listening() -> tuple[float, float]:
+    parameters = template(MAIN)["Parameters"]
+    return parameters["SseWaitSeconds"]["Default"], parameters["SseRetryMilliseconds"]["Default"] / 1000
+
+
 def _watching_table() -> str:
-    number = alarms()
+    few, many = alarms("essential"), alarms("all")
     seconds = DAYS * 86400 / MILLION
     rows = [
-        [f"all {number} alarms (`AlarmEmail` or `AlarmTopicArn`), ten of them free", _usd(_alarm_price(number))],
+        [f"the {few} essential alarms (`AlarmEmail` or `AlarmTopicArn`)", _usd(_alarm_price(few))],
+        [f"all {many} alarms (`AlarmDetail=all`), {FREE_ALARMS} of them free", _usd(_alarm_price(many))],
         ["dashboard (`CloudWatchDashboard`); an account's first three are free", _usd(DASHBOARD)],
         ["metrics of the functions (`MetricsDetail=service`): 0.30 per metric used, by the hour; ten free", "up to 9"],
         ["the same with `endpoint`: some 130 routes and 40 events, if all were used all the time", "up to 60"],
@@ -326,7 +335,7 @@ def _watching_table() -> str:
 
 
 def _alarm_price(number: int) -> float:
-    return max(number - prices.FREE_ALARMS, 0) * prices.ALARM
+    return max(number - FREE_ALARMS, 0) * prices.ALARM
 
 
 def _growth_table() -> str:

@@ -39,7 +39,6 @@ OUT_TIERS: Tiers = ((10_000, 0.09), (40_000, 0.085), (100_000, 0.07), (_NO_END, 
 
 # By the month
 ALARM = 0.10
-FREE_ALARMS = 10
 METRIC = 0.30
 DASHBOARD = 3.00
 

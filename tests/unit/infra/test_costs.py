@@ -69,6 +69,7 @@ def test_what_costs_money_at_rest_is_off_unless_asked_for() -> None:
         "Tracing": "PassThrough",
         "AlarmEmail": "",
         "AlarmTopicArn": "",
+        "AlarmDetail": "essential",
         "CloudWatchDashboard": "false",
         "LargeUploads": "false",
         "TableEncryption": "aws-owned",
