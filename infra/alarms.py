@@ -39,7 +39,7 @@ _LATE_SECONDS_OTHERWISE = 1800
 _FAILING_SECONDS = 3600
 """How long an event may be handed over again and again."""
 _BEHIND_SECONDS = {"Outbox": 60, "Blobs": _HOUR}
-"""Where somebody waits for events; payloads that are not confirmed expire after a day."""
+"""Where somebody waits for events; payloads that are not confirmed expire after 14 days."""
 _BEHIND_SECONDS_OTHERWISE = 600
 _MAY_BE_SLOW = re.compile("Sse|Admin.*")
 """Server-sent events wait because they are told to; operators may wait."""

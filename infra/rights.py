@@ -18,7 +18,7 @@ _HEAD = """# Rights
 Generated from the templates by `python -m infra.rights`; do not edit.
 
 What each function may do, and with what: the statements of its own template (`functions/<service>/template.yaml`). To
-these SAM adds policies of AWS's for logs, for traces, and for queues, which name no resources. The policy `Boundary` in
+these SAM adds policies of AWS's for logs and for traces, which name no resources. The policy `Boundary` in
 `template.yaml` is the most that any function may do, whatever its other policies say: it confines them to this stack.
 
 `…/stream/*` stands for the stream of a table, whose name ends with the moment it was made.

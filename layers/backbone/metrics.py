@@ -53,7 +53,7 @@ def event_handled(event_name: str, duration_ms: float) -> None:
 
 
 def event_failed(event_name: str) -> None:
-    """An event that a consumer could not handle; the queue delivers it again."""
+    """An event that a consumer could not handle; it comes again."""
     _write([("EventsFailed", MetricUnit.Count, 1)], event=event_name)
 
 

@@ -51,7 +51,7 @@ def test_nobody_to_notify_costs_nothing(sns: Provider) -> None:
 
 
 def test_who_got_it_does_not_get_it_again_when_another_failed(sns: Provider) -> None:
-    """§12.1 (4) says that other failures are not tried again; here the queue does, but only for those that failed."""
+    """§12.1 (4) says that other failures are not tried again; here the event comes again, for those that failed."""
     identity = someone()
     reached, unreachable = registered(identity), registered(identity)
     sns.failing.add(handle_of(unreachable))
