@@ -93,6 +93,7 @@ routes: $(VENV)/ready
 	@$(PY) -m infra.alarms
 	@$(PY) -m infra.openapi
 	@$(PY) -m infra.rights
+	@$(PY) -m tests.bench.costs
 
 # Newest versions that pyproject.toml allows. Afterwards, layers/dependencies/requirements.txt has to follow.
 lock: $(VENV)/ready

@@ -103,6 +103,7 @@ CHECKS: dict[str, Check] = {
     "route table": _command("infra.routes", "--check"),
     "alarms and dashboard": _command("infra.alarms", "--check"),
     "rights": _command("infra.rights", "--check"),
+    "costs": _command("tests.bench.costs", "--check"),
     "API document": _command("infra.openapi", "--check"),
     "tables since the last release": _command("infra.schema", "--check"),
     "pinned versions": _command("infra.pins"),

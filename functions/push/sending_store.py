@@ -14,7 +14,7 @@ from functions.push.domain import Text
 
 CLAIMED_FOR = timedelta(seconds=330)
 """Longer than sending one event takes, shorter than redelivery waits before it tries again."""
-SENT_KEPT_FOR = timedelta(days=1)
+SENT_KEPT_FOR = timedelta(days=2)
 """Whoever repeats an event does so within hours: the bus, Lambda, redelivery."""
 UNSENT_KEPT_FOR = timedelta(days=30)
 """As long as failed events and dead letters are kept, 14 days each."""
