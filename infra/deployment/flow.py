@@ -9,6 +9,7 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.build import BUILD, ROOT, TARGETS, Target, build
+from infra.configuration import ConfigurationError, sections_by_service
 from infra.deployment import recovery, report
 from infra.deployment.artifacts import Artifacts
 from infra.deployment.aws import (
@@ -163,9 +164,18 @@ class Deployment:
     def _check(self, values: Mapping[str, str]) -> None:
         is_new = self._stack is None
         findings = check(self._client, self._place, values, self._deployed(), is_new=is_new)
+        findings.problems += self._mistakes_in_configuration()
         report.tell_findings(findings)
         if findings.problems:
             raise DeploymentError("nothing was changed; solve the problems above and run it again")
+
+    def _mistakes_in_configuration(self) -> list[str]:
+        try:
+            if self._order.configuration is not None:
+                sections_by_service(self._order.configuration)
+        except ConfigurationError as error:
+            return str(error).splitlines()
+        return []
 
     def _check_remains(self, values: Mapping[str, str]) -> None:
         findings = check_remains(self._client, self._place, values)
