@@ -23,7 +23,7 @@ from infra.deployment.aws import (
 )
 from infra.deployment.change_set import CREATE, UPDATE, ChangeSet, Wish
 from infra.deployment.execution import Patience, carry_out
-from infra.deployment.guard import refused
+from infra.deployment.guard import refused, refused_parameters
 from infra.deployment.parameters import CONFIGURATION, DOMAIN, chosen, effective, summary
 from infra.deployment.preflight import Place, check, check_remains
 from infra.deployment.protection import lifted, protect
@@ -272,7 +272,8 @@ class Deployment:
         if change_set.blind:
             report.tell(f"warning: CloudFormation cannot tell what changes inside nested stacks: {change_set.blind}")
             report.tell("Their stack policies keep it from replacing or removing tables and the like.\n")
-        refusals = refused(self._cloudformation, change_set.changes, self._order.allowed)
+        refusals = refused_parameters(deployed, values, self._order.allowed)
+        refusals += refused(self._cloudformation, change_set.changes, self._order.allowed)
         if refusals:
             names = " ".join(f"--allow {refusal.partition(' ')[0]}" for refusal in refusals)
             raise DeploymentError(

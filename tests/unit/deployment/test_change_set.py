@@ -6,7 +6,7 @@ import pytest
 
 from infra.deployment.aws import DeploymentError
 from infra.deployment.change_set import CREATE, UPDATE, Change, ChangeSet, Wish
-from infra.deployment.guard import refused
+from infra.deployment.guard import refused, refused_parameters
 from infra.deployment.report import table
 from tests.support.cloudformation import FakeCloudFormation, arn
 
@@ -146,6 +146,18 @@ def test_what_is_allowed_by_name_is_not_refused() -> None:
     assert refused(aws, changes, allowed) == ["Domain (custom domain) would be removed"]
     assert refused(aws, changes, {*allowed, "Domain"}) == []
     assert "Part/Table (table) would be replaced" in refused(aws, changes, {"Table2", "Part/Tab"})
+
+
+def test_a_value_that_others_rely_on_does_not_change_unasked() -> None:
+    deployed = {"DomainName": "a.org", "AdminDomainName": "", "DevicesTableSuffix": "", "Rate": "1"}
+
+    assert refused_parameters(deployed, {**deployed, "Rate": "2", "AdminDomainName": "b.org"}, ()) == []
+    changed = {**deployed, "DomainName": "", "DevicesTableSuffix": "-restored"}
+    assert refused_parameters(deployed, changed, ()) == [
+        "DomainName would change from a.org to (empty): clients would be cut off until DNS follows",
+        "DevicesTableSuffix would change from (empty) to -restored: the service would go on with another table",
+    ]
+    assert refused_parameters(deployed, changed, {"DomainName", "DevicesTableSuffix"}) == []
 
 
 def test_people_can_read_what_would_happen() -> None:
