@@ -23,7 +23,7 @@ PROTECTED = {
     "AWS::CloudFront::Distribution": "distribution",
     "AWS::SQS::Queue": "queue",
     "AWS::Events::EventBus": "event bus",
-    "AWS::SSM::Parameter": "parameter with keys",
+    "AWS::SSM::Parameter": "parameter",
     "AWS::SecretsManager::Secret": "secret",
     "AWS::KMS::Key": "key",
     "Custom::TokenKeys": "key set",

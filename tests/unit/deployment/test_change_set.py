@@ -169,4 +169,6 @@ def test_people_can_read_what_would_happen() -> None:
     assert lines[1].split() == ["change", "Part", "nested", "stack"]
     assert lines[2].split() == ["change", "Table", "DynamoDB::Table", "replaced", "Part", "KeySchema"]
     assert lines[6].split() == ["perhaps", "change", "Unknown", "SQS::Queue", "perhaps", "replaced", "Part"]
-    assert lines[-1] == "6 to change, 1 to perhaps change, 3 to remove, 1 to add"
+    assert (
+        lines[-1] == "6 to change, 1 to perhaps change, 3 to remove, 1 to add; nested stacks: 1 to change, 1 to remove"
+    )
