@@ -149,9 +149,8 @@ class Deployment:
         return parameters_of(self._stack) if self._is_complete() else {}
 
     def _parameters(self) -> dict[str, str | None]:
-        """What to deploy with; what an interrupted first deployment has left to do is done now."""
-        left = self._artifacts.unfinished() if self._is_complete() and self._artifacts.exists() else {}
-        given = {**left, **self._order.given}
+        """What to deploy with.  Raises `DeploymentError`."""
+        given = self._order.given
         deployed = self._deployed()
         is_moved = DOMAIN in given and deployed.get(DOMAIN, given[DOMAIN]) != given[DOMAIN]
         if is_moved and DOMAIN not in self._order.allowed:
@@ -293,7 +292,7 @@ class Deployment:
         self._artifacts.prune(used, self._began)
 
     def _protect_tables(self, left: Mapping[str, str]) -> None:
-        """The second update of a first deployment."""
+        """The second update of a first deployment; if that was interrupted, the next one does it."""
         assert self._stack is not None
         deployed = parameters_of(self._stack)
         if all(name in self._order.given or deployed.get(name) == value for name, value in left.items()):

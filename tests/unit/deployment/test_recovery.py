@@ -62,6 +62,7 @@ class Account:
             self("s3").create_bucket(Bucket=f"root-{name}")
         self("s3").put_object(Bucket="root-full", Key="k", Body=b"1")
         self.make_table("root-table")
+        self("dynamodb").put_item(TableName="root-table", Item={"pk": {"S": "seeded by a custom resource"}})
         self.make_table("older")
         aws.happen("root", "root", status)
         aws.on_delete = self._delete
