@@ -88,7 +88,6 @@ def test_a_stack_that_was_never_complete_goes_with_all_it_made_and_nothing_older
     assert account.tables() == ["older"]
     assert account.buckets() == ["root-full"]
     assert any("root-full" in line and "not empty" in line for line in account.told)
-    assert account.cloudformation.protected == {"root": False}
 
 
 def test_a_failed_first_deployment_is_put_away_even_if_its_rollback_has_deleted_the_stack(account: Account) -> None:
