@@ -2,9 +2,10 @@
 
     python -m infra.deployment --stack backbone [--domain backbone.example.org] [--parameter NAME=VALUE ...]
                                [--reset NAME ...] [--allow RESOURCE ...] [--configuration FILE]
-                               [--check-only] [--yes]
+                               [--check-only] [--yes] [--target local]
 
-Parameters and the configuration file stay as they were last time unless they are given or reset.
+Parameters and the configuration file stay as they were last time unless they are given or reset. With AWS_ENDPOINT_URL
+in the environment and the packages for this machine, it deploys to an emulator in the same way.
 """
 
 import argparse
@@ -14,13 +15,13 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.build import BuildError
+from infra.build import TARGETS, BuildError
 from infra.deployment.aws import DeploymentError
 from infra.deployment.execution import Patience
 from infra.deployment.flow import Deployment, Order
 from infra.deployment.parameters import DOMAIN
 
-_PATIENCE = Patience(poll_seconds=5, seconds=3600)
+_PATIENCE = Patience(poll_seconds=2, seconds=3600)
 
 
 def main() -> None:
@@ -38,7 +39,7 @@ def main() -> None:
         check_only=arguments.check_only,
     )
     try:
-        outputs = Deployment(boto3.client, order, _PATIENCE).run()
+        outputs = Deployment(boto3.client, order, _PATIENCE, target=TARGETS[arguments.target]).run()
     except (BuildError, DeploymentError, BotoCoreError, ClientError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -62,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--check-only", action="store_true", help="only tell what would stand in the way")
     parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--target", choices=sorted(TARGETS), default="aws", help="what packages are built for")
     return parser.parse_args()
 
 

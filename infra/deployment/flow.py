@@ -9,6 +9,7 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.build import BUILD, ROOT, TARGETS, Target, build
+from infra.configuration import ConfigurationError, sections_by_service
 from infra.deployment import recovery, report
 from infra.deployment.artifacts import Artifacts
 from infra.deployment.aws import (
@@ -22,7 +23,7 @@ from infra.deployment.aws import (
 )
 from infra.deployment.change_set import CREATE, UPDATE, ChangeSet, Wish
 from infra.deployment.execution import Patience, carry_out
-from infra.deployment.guard import refused
+from infra.deployment.guard import refused, refused_parameters
 from infra.deployment.parameters import CONFIGURATION, DOMAIN, chosen, effective, summary
 from infra.deployment.preflight import Place, check, check_remains
 from infra.deployment.protection import lifted, protect
@@ -148,9 +149,8 @@ class Deployment:
         return parameters_of(self._stack) if self._is_complete() else {}
 
     def _parameters(self) -> dict[str, str | None]:
-        """What to deploy with; what an interrupted first deployment has left to do is done now."""
-        left = self._artifacts.unfinished() if self._is_complete() and self._artifacts.exists() else {}
-        given = {**left, **self._order.given}
+        """What to deploy with.  Raises `DeploymentError`."""
+        given = self._order.given
         deployed = self._deployed()
         is_moved = DOMAIN in given and deployed.get(DOMAIN, given[DOMAIN]) != given[DOMAIN]
         if is_moved and DOMAIN not in self._order.allowed:
@@ -163,9 +163,18 @@ class Deployment:
     def _check(self, values: Mapping[str, str]) -> None:
         is_new = self._stack is None
         findings = check(self._client, self._place, values, self._deployed(), is_new=is_new)
+        findings.problems += self._mistakes_in_configuration()
         report.tell_findings(findings)
         if findings.problems:
             raise DeploymentError("nothing was changed; solve the problems above and run it again")
+
+    def _mistakes_in_configuration(self) -> list[str]:
+        try:
+            if self._order.configuration is not None:
+                sections_by_service(self._order.configuration)
+        except ConfigurationError as error:
+            return str(error).splitlines()
+        return []
 
     def _check_remains(self, values: Mapping[str, str]) -> None:
         findings = check_remains(self._client, self._place, values)
@@ -262,7 +271,8 @@ class Deployment:
         if change_set.blind:
             report.tell(f"warning: CloudFormation cannot tell what changes inside nested stacks: {change_set.blind}")
             report.tell("Their stack policies keep it from replacing or removing tables and the like.\n")
-        refusals = refused(self._cloudformation, change_set.changes, self._order.allowed)
+        refusals = refused_parameters(deployed, values, self._order.allowed)
+        refusals += refused(self._cloudformation, change_set.changes, self._order.allowed)
         if refusals:
             names = " ".join(f"--allow {refusal.partition(' ')[0]}" for refusal in refusals)
             raise DeploymentError(
@@ -282,7 +292,7 @@ class Deployment:
         self._artifacts.prune(used, self._began)
 
     def _protect_tables(self, left: Mapping[str, str]) -> None:
-        """The second update of a first deployment."""
+        """The second update of a first deployment; if that was interrupted, the next one does it."""
         assert self._stack is not None
         deployed = parameters_of(self._stack)
         if all(name in self._order.given or deployed.get(name) == value for name, value in left.items()):

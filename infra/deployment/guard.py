@@ -4,7 +4,8 @@ That is what holds data or events, and what clients reach the system by. CloudFo
 update, the stack policies, is made from the same list (`infra.deployment.protection`).
 """
 
-from collections.abc import Collection, Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from infra.deployment.aws import STACK_TYPE, Resource, resources
@@ -22,12 +23,21 @@ PROTECTED = {
     "AWS::CloudFront::Distribution": "distribution",
     "AWS::SQS::Queue": "queue",
     "AWS::Events::EventBus": "event bus",
-    "AWS::SSM::Parameter": "parameter with keys",
+    "AWS::SSM::Parameter": "parameter",
     "AWS::SecretsManager::Secret": "secret",
     "AWS::KMS::Key": "key",
     "Custom::TokenKeys": "key set",
 }
 """Types of resources, and what to call them."""
+
+
+_TABLE_SUFFIX = ".*TableSuffix"
+_LASTING = {
+    "DomainName": "clients would be cut off until DNS follows",
+    "AdminDomainName": "operators would be cut off until DNS follows",
+    _TABLE_SUFFIX: "the service would go on with another table",
+}
+"""Parameters by pattern, and what another value would mean."""
 
 
 def refused(cloudformation: Any, changes: Iterable[Change], allowed: Collection[str]) -> list[str]:
@@ -39,6 +49,20 @@ def refused(cloudformation: Any, changes: Iterable[Change], allowed: Collection[
         for name, kind in _harmed(cloudformation, change)
     ]
     return [sentence for name, sentence in found if not is_allowed(name, allowed)]
+
+
+def refused_parameters(deployed: Mapping[str, str], values: Mapping[str, str], allowed: Collection[str]) -> list[str]:
+    """Which parameters, once set, would cut somebody off by another value: what they decide may lie in nested stacks,
+    into which CloudFormation cannot always look.
+    """
+    return [
+        f"{name} would change from {deployed[name] or '(empty)'} to {values[name] or '(empty)'}: {consequence}"
+        for pattern, consequence in _LASTING.items()
+        for name in deployed
+        if re.fullmatch(pattern, name)
+        if name in values and deployed[name] != values[name] and name not in allowed
+        if deployed[name] or pattern == _TABLE_SUFFIX
+    ]
 
 
 def is_allowed(name: str, allowed: Collection[str]) -> bool:

@@ -84,6 +84,7 @@ def check(
     checks: list[Callable[[], None]] = [
         lambda: _check_names(found, place, values),
         lambda: _check_domain(found, values),
+        lambda: _check_budget(found, values),
         lambda: _check_region(found, place),
         lambda: _check_certificates(found, client, place, values),
         lambda: _check_concurrency(found, client, values, deployed),
@@ -147,6 +148,11 @@ def _check_domain(found: Findings, values: Mapping[str, str]) -> None:
         )
     elif own != domain:
         found.warnings.append(f"DomainName {own} is not DidDomainName {domain}: clients that call {own} are refused")
+
+
+def _check_budget(found: Findings, values: Mapping[str, str]) -> None:
+    if values.get("MonthlyBudget", "0") not in ("", "0") and not values.get("AlarmEmail"):
+        found.problems.append("MonthlyBudget needs AlarmEmail: somebody has to hear of it")
 
 
 def _check_region(found: Findings, place: Place) -> None:

@@ -102,7 +102,6 @@ def _delete(client: Clients, stack_id: str, patience: Patience, tell: Tell) -> N
     for table in _made(made, _TABLE, _NEW):
         _unprotect(client("dynamodb"), table)
     if description(cloudformation, stack_id) is not None:
-        cloudformation.update_termination_protection(StackName=stack_id, EnableTerminationProtection=False)
         before = newest_event(cloudformation, stack_id)
         cloudformation.delete_stack(StackName=stack_id)
         stack = await_end(cloudformation, stack_id, patience, after=before)

@@ -24,7 +24,7 @@ from infra.deployment.report import tell
 
 _TABLE = "AWS::DynamoDB::Table"
 _BUCKET = "AWS::S3::Bucket"
-_PATIENCE = Patience(poll_seconds=5, seconds=3600)
+_PATIENCE = Patience(poll_seconds=2, seconds=3600)
 _BATCH = 1000
 _LOG_GROUPS = {
     "AWS::Logs::LogGroup": "{}",

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from infra.deployment.aws import STACK_TYPE
 from infra.deployment.change_set import Change
@@ -23,9 +23,15 @@ def table(changes: Sequence[Change]) -> str:
     rows = [_row(change) for change in changes]
     widths = [max(len(row[column]) for row in [_HEAD, *rows]) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [_HEAD, *rows]]
-    counts = Counter(_WORDS.get(change.action, change.action) for change in changes if change.kind != STACK_TYPE)
-    total = ", ".join(f"{count} to {word}" for word, count in counts.items()) or "nothing inside the nested stacks"
+    resources = _counted(change for change in changes if change.kind != STACK_TYPE)
+    stacks = _counted(change for change in changes if change.kind == STACK_TYPE)
+    total = "; ".join(([resources] if resources else []) + ([f"nested stacks: {stacks}"] if stacks else []))
     return "\n".join([*(line.rstrip() for line in lines), "", total])
+
+
+def _counted(changes: Iterable[Change]) -> str:
+    counts = Counter(_WORDS.get(change.action, change.action) for change in changes)
+    return ", ".join(f"{count} to {word}" for word, count in counts.items())
 
 
 def _row(change: Change) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import pytest
 
 from infra.deployment.aws import DeploymentError
 from infra.deployment.change_set import CREATE, UPDATE, Change, ChangeSet, Wish
-from infra.deployment.guard import refused
+from infra.deployment.guard import refused, refused_parameters
 from infra.deployment.report import table
 from tests.support.cloudformation import FakeCloudFormation, arn
 
@@ -148,6 +148,18 @@ def test_what_is_allowed_by_name_is_not_refused() -> None:
     assert "Part/Table (table) would be replaced" in refused(aws, changes, {"Table2", "Part/Tab"})
 
 
+def test_a_value_that_others_rely_on_does_not_change_unasked() -> None:
+    deployed = {"DomainName": "a.org", "AdminDomainName": "", "DevicesTableSuffix": "", "Rate": "1"}
+
+    assert refused_parameters(deployed, {**deployed, "Rate": "2", "AdminDomainName": "b.org"}, ()) == []
+    changed = {**deployed, "DomainName": "", "DevicesTableSuffix": "-restored"}
+    assert refused_parameters(deployed, changed, ()) == [
+        "DomainName would change from a.org to (empty): clients would be cut off until DNS follows",
+        "DevicesTableSuffix would change from (empty) to -restored: the service would go on with another table",
+    ]
+    assert refused_parameters(deployed, changed, {"DomainName", "DevicesTableSuffix"}) == []
+
+
 def test_people_can_read_what_would_happen() -> None:
     _, changes = everything_lost()
 
@@ -157,4 +169,6 @@ def test_people_can_read_what_would_happen() -> None:
     assert lines[1].split() == ["change", "Part", "nested", "stack"]
     assert lines[2].split() == ["change", "Table", "DynamoDB::Table", "replaced", "Part", "KeySchema"]
     assert lines[6].split() == ["perhaps", "change", "Unknown", "SQS::Queue", "perhaps", "replaced", "Part"]
-    assert lines[-1] == "6 to change, 1 to perhaps change, 3 to remove, 1 to add"
+    assert (
+        lines[-1] == "6 to change, 1 to perhaps change, 3 to remove, 1 to add; nested stacks: 1 to change, 1 to remove"
+    )

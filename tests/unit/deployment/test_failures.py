@@ -36,6 +36,7 @@ def failed_deployment() -> FakeCloudFormation:
     aws.happen("part", "part", "CREATE_IN_PROGRESS")
     aws.happen("part", "Inner", "CREATE_IN_PROGRESS", ResourceType=STACK, PhysicalResourceId=arn("inner"))
     aws.happen("inner", "inner", "CREATE_IN_PROGRESS")
+    aws.happen("inner", "Topic", "CREATE_FAILED", ResourceStatusReason="Resource creation cancelled")
     reason = "Resource of type 'AWS::DynamoDB::Table' with identifier 'x' already\n exists."
     aws.happen("inner", "Table", "CREATE_FAILED", ResourceStatusReason=reason, ResourceType="AWS::DynamoDB::Table")
     aws.happen("inner", "Queue", "CREATE_FAILED", ResourceStatusReason="Resource creation cancelled")

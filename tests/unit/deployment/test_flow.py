@@ -230,12 +230,12 @@ def test_the_configuration_file_stays_until_another_or_none_is_wanted(
     account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "appsettings.json"
-    file.write_text('{"first": 1}')
+    file.write_text(configured("en"))
     account.deploy(given=GIVEN, configuration=file)
     file.unlink()
 
     account.deploy(given={"Rate": "20"})
-    assert account.built_with == ['{"first": 1}'] * 2
+    assert account.built_with == [configured("en")] * 2
     assert "configuration: that of the last deployment, s3://" in capsys.readouterr().out
     assert len(account.objects("configuration/")) == 1
 
@@ -248,7 +248,7 @@ def test_the_configuration_file_stays_until_another_or_none_is_wanted(
 
 def test_a_configuration_file_that_got_lost_stops_the_deployment(account: Account, tmp_path: Path) -> None:
     file = tmp_path / "appsettings.json"
-    file.write_text("{}")
+    file.write_text(configured("en"))
     account.deploy(given=GIVEN, configuration=file)
     (key,) = account.objects("configuration/")
     account("s3").delete_object(Bucket=account.bucket, Key=key)
@@ -261,9 +261,9 @@ def test_the_configuration_of_a_failed_deployment_is_not_remembered(
     account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "appsettings.json"
-    file.write_text("1")
+    file.write_text(configured("en"))
     account.deploy(given=GIVEN, configuration=file)
-    file.write_text("2")
+    file.write_text(configured("en", "de"))
 
     def fail(*_: Any) -> None:
         raise DeploymentError("no")
@@ -274,7 +274,7 @@ def test_the_configuration_of_a_failed_deployment_is_not_remembered(
             account.deploy(configuration=file, given={"Rate": "20"})
     account.deploy()
 
-    assert account.built_with[-1] == "1"
+    assert account.built_with[-1] == configured("en")
 
 
 def test_nothing_to_change_is_a_success_and_leaves_nothing_behind(
@@ -355,10 +355,15 @@ def test_only_checking_changes_nothing(account: Account, capsys: pytest.CaptureF
 def test_problems_stop_the_deployment_before_anything_is_made(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(DeploymentError, match="nothing was changed"):
-        account.deploy(given={"DidDomainName": "UPPER.example.org"})
+    file = account.folder / "appsettings.json"
+    file.write_text('{"Modules": {"Tags": {"Application": {"SupportedLanguages": ["de"]}}}}')
 
-    assert "problem: DidDomainName" in capsys.readouterr().out
+    with pytest.raises(DeploymentError, match="nothing was changed"):
+        account.deploy(given={"DidDomainName": "UPPER.example.org"}, configuration=file)
+
+    said = capsys.readouterr().out
+    assert "problem: DidDomainName" in said
+    assert f"problem: {file}: Modules:Tags:Application" in said
     assert account.bucket not in account.buckets()
 
 
@@ -380,6 +385,11 @@ def test_only_packages_in_use_are_kept(account: Account) -> None:
 
     assert len(first) == len(account.objects("packages/")) == 2
     assert set(first).isdisjoint(account.objects("packages/"))
+
+
+def configured(*languages: str) -> str:
+    """An operator's file."""
+    return json.dumps({"Modules": {"Tags": {"Application": {"SupportedLanguages": languages}}}})
 
 
 FAILING = {

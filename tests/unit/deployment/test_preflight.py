@@ -174,6 +174,14 @@ def test_only_names_that_buckets_and_functions_accept_are_accepted() -> None:
         assert problem.startswith(f"stack name {stack!r}")
 
 
+def test_a_budget_needs_somebody_to_hear_of_it() -> None:
+    services = Services(describe_certificate=GOOD)
+    assert with_domain(services, MonthlyBudget="0").problems == []
+    assert with_domain(services, MonthlyBudget="50", AlarmEmail="me@example.org").problems == []
+    (problem,) = with_domain(services, MonthlyBudget="50").problems
+    assert "AlarmEmail" in problem
+
+
 def test_a_region_without_push_is_a_warning() -> None:
     services = Services(describe_certificate=GOOD)
     place = Place("backbone", "1", "eu-central-2", "bucket")
@@ -236,6 +244,7 @@ def test_names_are_known_from_all_templates() -> None:
 
     values = {name.value for name in found_names}
     assert "backbone-token" in values  # a function
-    assert "backbone-tokens-dead-letters" in values  # a queue
+    assert "backbone-dead-letters" in values  # a queue
+    assert "backbone-devices" in values  # a table
     assert not any("${" in value for value in values)
     assert templates()[0].name == "template.yaml"
