@@ -25,13 +25,15 @@ class Function:
     """A Lambda function; `id` is its logical name without `Function`, `name` the part after the stack's name.
 
     `sources` are the kinds of events that start it: DynamoDB, SQS, Schedule, CloudFormation (a custom resource); none
-    for functions behind an API.
+    for functions behind an API.  `handler` is its entry point, `code` the folder below functions/ that it is made of.
     """
 
     id: str
     name: str
     timeout_seconds: int
     sources: frozenset[str]
+    handler: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def inventory() -> Inventory:
                 [source["Type"] for source in properties.get("Events", {}).values()]
                 + (["CloudFormation"] if logical_id in custom else [])
             ),
+            handler=properties["Handler"],
+            code=Path(properties["CodeUri"]).stem,
         )
         for logical_id, properties in _of_type(main, "AWS::Serverless::Function")
     )

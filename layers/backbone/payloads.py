@@ -110,8 +110,15 @@ def _keys_written(write: Write) -> Iterable[str]:
 
 
 def confirm(key: str) -> None:
-    """Take the pending mark from an object whose item exists."""
-    client().delete_object_tagging(Bucket=settings().payload_bucket, Key=key)
+    """Take the pending mark from an object whose item exists.
+
+    An object that is gone needs no mark taken: its item has gone since, and this is told again.
+    """
+    try:
+        client().delete_object_tagging(Bucket=settings().payload_bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
 
 
 def lend(service: str, data: bytes, content_type: str) -> str:

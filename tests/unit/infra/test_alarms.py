@@ -85,7 +85,7 @@ def test_what_is_not_named_after_the_stack_is_told(name: object) -> None:
 
 
 def test_a_function_with_everything_has_every_alarm() -> None:
-    everything = Function("All", "all", 30, frozenset({"DynamoDB", "Schedule"}))
+    everything = Function("All", "all", 30, frozenset({"DynamoDB", "Schedule"}), "functions.all.handler.run", "all")
 
     found = alarms.alarms(Inventory((everything,), (), ()))
 
