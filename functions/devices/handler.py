@@ -6,6 +6,7 @@ from typing import Any
 from backbone import clock
 from backbone.consumers import queue_handler
 from backbone.http import lambda_handler
+from backbone.invocations import entry_point
 from backbone.settings import settings
 from functions.devices import deletion_jobs
 from functions.devices.admin_clients_api import admin_clients_api
@@ -25,6 +26,7 @@ admin = lambda_handler(admin_clients_api, admin_tiers_api, admin_identities_api,
 consume = queue_handler(consumers)
 
 
+@entry_point
 def remind(event: dict[str, Any], lambda_context: Any) -> None:
     """The daily reminders; any event but the empty one starts them."""
     if event:
@@ -32,6 +34,7 @@ def remind(event: dict[str, Any], lambda_context: Any) -> None:
         deletion_jobs.remind(now=clock.now(), has_time=has_time).check()
 
 
+@entry_point
 def delete_due(event: dict[str, Any], lambda_context: Any) -> None:
     """The daily deletion; any event but the empty one starts it."""
     if event:

@@ -17,6 +17,7 @@ from backbone import clock, metrics
 from backbone.dynamodb import decode
 from backbone.events import EventEnvelope
 from backbone.events.base import ATTRIBUTE, FAREWELL
+from backbone.invocations import entry_point
 from backbone.observability import logger
 from backbone.settings import settings
 from functions.outbox.domain import new_events
@@ -32,6 +33,7 @@ def client() -> Any:
     return boto3.client("events", config=Config(retries={"mode": "standard", "max_attempts": 4}, tcp_keepalive=True))
 
 
+@entry_point
 def publish_stream(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
     """Publish the events of a batch of stream records; answers which record to go on from."""
     pending = [

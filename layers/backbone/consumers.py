@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from backbone import metrics, traces
 from backbone.correlation import current_correlation_id
 from backbone.events import DomainEvent, EventEnvelope
+from backbone.invocations import entry_point
 from backbone.observability import logger
 
 EventT = TypeVar("EventT", bound=DomainEvent)
@@ -75,6 +76,7 @@ def queue_handler(consumers: Consumers) -> Callable[[dict[str, Any], Any], dict[
             logger.exception("event failed", event_id=702822, message_id=record.message_id)
             raise
 
+    @entry_point
     def handle(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
         if not event.get("Records"):
             return {"batchItemFailures": []}

@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
+from backbone.invocations import entry_point
 from backbone.observability import logger
 
 
@@ -20,6 +21,7 @@ def stream_handler(follow: Callable[[DynamoDBRecord], None]) -> Callable[[dict[s
             logger.exception("record of a stream failed", event_id=645032)
             raise
 
+    @entry_point
     def handle(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
         if not event.get("Records"):
             return {"batchItemFailures": []}

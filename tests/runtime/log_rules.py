@@ -23,7 +23,7 @@ def check_lines(lines: Iterable[str], *, log_level: str, secrets: Iterable[str] 
     """Every line is one of the project's own or a metric, says nothing secret, and is of the level asked for."""
     for line in lines:
         fields = json.loads(line)  # whatever is no JSON was written by somebody else
-        assert "_aws" in fields or "event_id" in fields, line
+        assert "_aws" in fields or "event_id" in fields or fields.get("errorType") == "InvocationFailed", line
         level = fields.get("level", "ERROR")  # metrics have none
         assert _rank(level) >= _rank(log_level), line
         for secret in (*_ALWAYS_SECRET, *secrets):

@@ -75,6 +75,24 @@ def test_a_failure_is_a_500_with_a_stack_trace_that_says_nothing_secret(cloud: C
         log_rules.check_size(outcome)
 
 
+def test_an_event_that_nobody_understands_is_told_without_its_contents(fleet: Fleet) -> None:
+    """What fails outside of everything is logged by Lambda's runtime, word for word."""
+    secret = new_caller()
+    poison = {
+        "Records": [{"dynamodb": {"NewImage": {"events": {"S": secret.address}}}, "body": secret.address}],
+        "requestContext": {"http": {"method": secret.address}},
+        "RequestType": "Create",
+        "ResponseURL": secret.address,
+    }
+    for function in functions().values():
+        if function.sources & {"DynamoDB", "CloudFormation"}:
+            outcome = fleet.invoke(function, poison)
+            assert outcome.error is None or outcome.error["errorType"] == "InvocationFailed"
+            assert outcome.log or outcome.error is None
+            log_rules.check_lines(outcome.log, log_level="DEBUG", secrets=(secret.address,))
+    assert [outcome for _, outcome in fleet.outcomes if outcome.error]
+
+
 @pytest.mark.parametrize(
     ("asked_for", "told_to_lambda", "written"),
     [("DEBUG", "ERROR", ["DEBUG", None]), ("INFO", "DEBUG", [None]), ("ERROR", "DEBUG", [None])],
@@ -93,7 +111,7 @@ def test_the_level_asked_for_holds_whatever_lambda_is_told(
 def test_a_custom_resource_that_fails_tells_cloudformation_and_the_log(
     cloud: Cloud, cloudformation: CloudFormation
 ) -> None:
-    with Fleet(cloud, "DEBUG", AWS_ENDPOINT_URL_SSM="http://127.0.0.1:1") as fleet:
+    with Fleet(cloud, "DEBUG", AWS_ENDPOINT_URL_SSM="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1") as fleet:
         outcome = _set_up_keys(fleet, cloudformation)
 
         [answer] = cloudformation.answers
