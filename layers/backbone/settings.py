@@ -4,11 +4,12 @@ Every value is a parameter of `template.yaml`; an invalid one stops the function
 anything.
 """
 
+import json
 import os
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Json
 
 
 def _split(text: object) -> object:
@@ -16,6 +17,12 @@ def _split(text: object) -> object:
 
 
 SemicolonList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+def _json_or_nothing(text: str) -> str:
+    if text:
+        json.loads(text)
+    return text
 
 
 class PublicTemplateReference(BaseModel):
@@ -52,6 +59,8 @@ class Settings(BaseModel):
     payload_bucket: str = ""
     event_bus: str = ""
     token_keys: str = ""
+    public_token_keys: Annotated[str, AfterValidator(_json_or_nothing)] = ""
+    """The public set of token keys at the time of deployment: a JSON Web Key Set, or nothing."""
     admin_keys: str = ""
     token_lifetime_seconds: int = Field(default=300, ge=60, le=3600)
     password_policy: Literal["strict", "relaxed"] = "strict"
