@@ -31,7 +31,7 @@ def remind(event: dict[str, Any], lambda_context: Any) -> None:
     """The daily reminders; any event but the empty one starts them."""
     if event:
         has_time = deletion_jobs.time_left(lambda_context)
-        deletion_jobs.remind(now=clock.now(), has_time=has_time).check()
+        deletion_jobs.remind(now=clock.now(), has_time=has_time, run=_run_of(event)).check()
 
 
 @entry_point
@@ -40,4 +40,11 @@ def delete_due(event: dict[str, Any], lambda_context: Any) -> None:
     if event:
         tokens_valid_for = timedelta(seconds=settings().token_lifetime_seconds)
         has_time = deletion_jobs.time_left(lambda_context)
-        deletion_jobs.delete_due(now=clock.now(), tokens_valid_for=tokens_valid_for, has_time=has_time).check()
+        deletion_jobs.delete_due(
+            now=clock.now(), tokens_valid_for=tokens_valid_for, has_time=has_time, run=_run_of(event)
+        ).check()
+
+
+def _run_of(event: dict[str, Any]) -> str:
+    """What all attempts of Lambda at an event have in common; nothing for who calls by hand."""
+    return str(event.get("id", ""))
