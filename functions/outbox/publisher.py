@@ -5,10 +5,11 @@ reported by its sequence number: everything from it on is delivered again, nothi
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import boto3
 from botocore.config import Config
@@ -24,6 +25,9 @@ from functions.outbox.domain import new_events
 
 PUT_EVENTS_LIMIT = 10
 """The most events the bus takes in one call."""
+PUT_EVENTS_BYTES = 256_000
+"""The most bytes in one call; today's limit is 1 MB, where larger calls have arrived."""
+_TIME_BYTES = 14
 SOURCE = "backbone"
 
 
@@ -37,7 +41,7 @@ def client() -> Any:
 def publish_stream(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
     """Publish the events of a batch of stream records; answers which record to go on from."""
     pending = [
-        (record["dynamodb"]["SequenceNumber"], envelope)
+        _Pending.of(record["dynamodb"]["SequenceNumber"], envelope)
         for record in event.get("Records", [])
         for envelope in _events_of(record)
     ]
@@ -61,32 +65,55 @@ def _only_events(image: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in image.items() if name in (ATTRIBUTE, FAREWELL)}
 
 
-def _batches(pending: list[tuple[str, EventEnvelope]]) -> Iterator[list[tuple[str, EventEnvelope]]]:
-    for begin in range(0, len(pending), PUT_EVENTS_LIMIT):
-        yield pending[begin : begin + PUT_EVENTS_LIMIT]
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """An event on its way, as the bus takes it, and the record it came with."""
 
+    sequence_number: str
+    envelope: EventEnvelope
+    entry: dict[str, Any]
 
-def _publish(batch: list[tuple[str, EventEnvelope]]) -> str | None:
-    entries = [
-        {
+    @classmethod
+    def of(cls, sequence_number: str, envelope: EventEnvelope) -> Self:
+        entry = {
             "Source": SOURCE,
             "DetailType": envelope.name,
             "Detail": json.dumps(envelope.to_dict(), separators=(",", ":"), ensure_ascii=False),
             "EventBusName": settings().event_bus,
             "Time": envelope.time,
         }
-        for _, envelope in batch
-    ]
-    answers = client().put_events(Entries=entries)["Entries"]
-    for (sequence_number, envelope), answer in zip(batch, answers, strict=True):
+        return cls(sequence_number, envelope, entry)
+
+    @property
+    def size(self) -> int:
+        """What the bus counts, in bytes."""
+        return sum(len(self.entry[name].encode()) for name in ("Source", "DetailType", "Detail")) + _TIME_BYTES
+
+
+def _batches(pending: Iterable[_Pending]) -> Iterator[list[_Pending]]:
+    batch: list[_Pending] = []
+    for each in pending:
+        is_full = len(batch) == PUT_EVENTS_LIMIT
+        if batch and (is_full or sum(known.size for known in batch) + each.size > PUT_EVENTS_BYTES):
+            yield batch
+            batch = []
+        batch.append(each)
+    if batch:
+        yield batch
+
+
+def _publish(batch: list[_Pending]) -> str | None:
+    answers = client().put_events(Entries=[each.entry for each in batch])["Entries"]
+    for each, answer in zip(batch, answers, strict=True):
+        envelope = each.envelope
         if "EventId" not in answer:
             metrics.event_refused(envelope.name)
             reason = answer.get("ErrorCode")
             logger.error("event refused by the bus", event_id=411326, event_name=envelope.name, reason=reason)
-            return sequence_number
+            return each.sequence_number
         logger.info(
             "event published", event_id=585231, event_name=envelope.name, correlation_id=envelope.correlation_id
         )
     now = clock.now()
-    metrics.events_published((now - envelope.time).total_seconds() * 1000 for _, envelope in batch)
+    metrics.events_published((now - each.envelope.time).total_seconds() * 1000 for each in batch)
     return None

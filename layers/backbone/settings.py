@@ -75,6 +75,8 @@ class Settings(BaseModel):
     default_page_size: int = Field(default=50, ge=1, le=1000)
     max_page_size: int = Field(default=200, ge=1, le=1000)
     swagger_ui: bool = False
+    trust_forwarded_host: bool = True
+    """Whether `X-Forwarded-Host` is told by a proxy of ours; where clients speak to API Gateway directly, it is not."""
     sse_wait_seconds: float = Field(default=25, ge=0, le=25)
     sse_poll_milliseconds: int = Field(default=500, ge=50, le=10_000)
     sse_retry_milliseconds: int = Field(default=250, ge=50, le=60_000)

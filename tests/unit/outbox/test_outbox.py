@@ -144,6 +144,26 @@ def test_a_refused_event_sends_back_its_record_and_everything_after_it(bus: Bus)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "3"}]}
 
 
+def test_large_events_go_in_calls_that_the_bus_takes(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Announcements have up to 100 KiB; a call takes 256 KB, or 1 MB where AWS allows it."""
+    calls: list[list[int]] = []
+    put_events = bus.put_events
+
+    def watched(Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803  # boto3's name
+        calls.append([len(entry["Detail"].encode()) for entry in Entries])
+        return put_events(Entries)
+
+    monkeypatch.setattr(bus, "put_events", watched)
+    current_correlation_id.set("ä" * 60_000)
+    large = [carried([RelationshipTemplateCreated(template_id=TEMPLATE, created_by=CREATOR)], NOW)] * 5
+
+    answer = stream({"Records": [record(number, None, each) for number, each in enumerate(large)]}, None)
+
+    assert answer == {"batchItemFailures": []}
+    assert [len(sizes) for sizes in calls] == [2, 2, 1]
+    assert max(map(sum, calls)) < 256_000
+
+
 def test_an_empty_batch_publishes_nothing(bus: Bus) -> None:
     assert stream({}, None) == {"batchItemFailures": []}
     assert bus.taken == []
