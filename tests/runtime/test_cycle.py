@@ -93,6 +93,22 @@ def test_an_event_that_nobody_understands_is_told_without_its_contents(fleet: Fl
     assert [outcome for _, outcome in fleet.outcomes if outcome.error]
 
 
+def test_listening_asks_nobody_for_keys_and_fits_into_a_small_function(cloud: Cloud) -> None:
+    """It waits, and is paid for by its memory: 128 MB, of which Lambda's own processes need some."""
+    public = {name: value for name, value in cloud.private_key.items() if name != "d"}
+    variables = {
+        "BACKBONE_PUBLIC_TOKEN_KEYS": json.dumps({"keys": [public]}),
+        "AWS_ENDPOINT_URL_SSM": "http://127.0.0.1:1",  # where nobody listens
+    }
+    with Fleet(cloud, "INFO", **variables) as fleet:
+        api, caller = RuntimeApi(fleet, cloud), new_caller()
+
+        answers = [api.get("/api/v2/sse", caller=caller) for _ in range(20)]
+
+        assert {answer.status for answer in answers} == {200}
+        assert fleet.start(functions()["Sse"]).resident_kilobytes() < 100 * 1024
+
+
 @pytest.mark.parametrize(
     ("asked_for", "told_to_lambda", "written"),
     [("DEBUG", "ERROR", ["DEBUG", None]), ("INFO", "DEBUG", [None]), ("ERROR", "DEBUG", [None])],
