@@ -14,6 +14,7 @@ from backbone.caller import Caller
 from backbone.consumers import Consumers
 from backbone.events.devices import IdentityDeleted, IdentityDeletionCancelled, IdentityToBeDeleted
 from backbone.ids import TierId
+from backbone.invocations import InvocationFailed
 from functions.devices import audit_log as audit_log_rules
 from functions.devices import (
     deletion_items,
@@ -32,6 +33,7 @@ from functions.devices.deletion_process import DELETING_SERVICES, DeletionProces
 from functions.devices.deletion_store import Deletion, DeletionStore, Due
 from functions.devices.feature_flags import FeatureFlags
 from functions.devices.feature_flags_store import FeatureFlagsStore
+from functions.devices.job_store import JobStore
 from functions.devices.store import DeviceStore
 from functions.devices.user_store import UserStore
 from tests.support.builders import given_client, given_device, given_identity
@@ -194,6 +196,23 @@ def test_a_job_goes_on_where_it_has_stopped(monkeypatch: pytest.MonkeyPatch) -> 
     looked.clear()
     deletion_jobs.remind(now=now + 4 * DAY, run="tomorrow")
     assert len(looked) == 40
+
+
+def test_lambdas_attempts_at_one_event_are_one_run() -> None:
+    started(given_owner(), 14)
+
+    class Over:
+        def get_remaining_time_in_millis(self) -> int:
+            return 0
+
+    moments_ago = clock.now() - timedelta(seconds=1)
+    started(given_owner(), 3, now=moments_ago)
+    with pytest.raises(InvocationFailed, match="OutOfTime"):
+        handler.remind({"id": "this event"}, Over())
+
+    places, _ = JobStore().stopped_at("reminders", "this event")
+    assert {} in places.values()
+    assert JobStore().stopped_at("reminders", "another event") == ({}, 0)
 
 
 def test_reminders_come_once_each() -> None:
