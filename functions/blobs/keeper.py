@@ -6,21 +6,11 @@ the bucket remove it within a day), an object whose item went, by deletion or TT
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 from backbone import payloads
 from backbone.observability import logger
-
-_processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
-
-
-def keep_in_step(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
-    """Handle a batch of stream records; answers which failed."""
-    if not event.get("Records"):
-        return {"batchItemFailures": []}
-    failures: Any = process_partial_response(event=event, record_handler=_follow, processor=_processor)
-    return dict(failures)
+from backbone.streams import stream_handler
 
 
 def _follow(record: DynamoDBRecord) -> None:
@@ -43,3 +33,6 @@ def _confirm(key: str) -> None:
 
 def _keys(image: dict[str, Any] | None) -> set[str]:
     return set((image or {}).get(payloads.BLOB, {"SS": []})["SS"])
+
+
+keep_in_step = stream_handler(_follow)

@@ -6,6 +6,7 @@ from typing import Any
 from backbone import clock
 from backbone.consumers import EventHandler
 from backbone.http import lambda_handler
+from backbone.invocations import entry_point
 from backbone.settings import settings
 from functions.devices import deletion_jobs
 from functions.devices.admin_clients_api import admin_clients_api
@@ -25,16 +26,25 @@ admin = lambda_handler(admin_clients_api, admin_tiers_api, admin_identities_api,
 consume = EventHandler(consumers)
 
 
+@entry_point
 def remind(event: dict[str, Any], lambda_context: Any) -> None:
     """The daily reminders; any event but the empty one starts them."""
     if event:
         has_time = deletion_jobs.time_left(lambda_context)
-        deletion_jobs.remind(now=clock.now(), has_time=has_time).check()
+        deletion_jobs.remind(now=clock.now(), has_time=has_time, run=_run_of(event)).check()
 
 
+@entry_point
 def delete_due(event: dict[str, Any], lambda_context: Any) -> None:
     """The daily deletion; any event but the empty one starts it."""
     if event:
         tokens_valid_for = timedelta(seconds=settings().token_lifetime_seconds)
         has_time = deletion_jobs.time_left(lambda_context)
-        deletion_jobs.delete_due(now=clock.now(), tokens_valid_for=tokens_valid_for, has_time=has_time).check()
+        deletion_jobs.delete_due(
+            now=clock.now(), tokens_valid_for=tokens_valid_for, has_time=has_time, run=_run_of(event)
+        ).check()
+
+
+def _run_of(event: dict[str, Any]) -> str:
+    """What all attempts of Lambda at an event have in common; nothing for who calls by hand."""
+    return str(event.get("id", ""))

@@ -7,11 +7,11 @@ bus will never take, is put aside as a dead letter (`backbone.stream_letters`), 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import boto3
 from botocore.config import Config
@@ -21,12 +21,16 @@ from backbone import clock, metrics, stream_letters
 from backbone.dynamodb import decode
 from backbone.events import EventEnvelope
 from backbone.events.base import ATTRIBUTE, FAREWELL
+from backbone.invocations import entry_point
 from backbone.observability import logger
 from backbone.settings import settings
 from functions.outbox.domain import new_events
 
 PUT_EVENTS_LIMIT = 10
 """The most events the bus takes in one call."""
+PUT_EVENTS_BYTES = 256_000
+"""The most bytes in one call; today's limit is 1 MB, where larger calls have arrived."""
+_TIME_BYTES = 14
 SOURCE = "backbone"
 _NEVER = {
     "MalformedDetail",
@@ -43,14 +47,31 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """An event on its way and the record it came with."""
+    """An event on its way, as the bus takes it, and the record it came with."""
 
     record: Record = field(repr=False)
     envelope: EventEnvelope
+    entry: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, record: Record, envelope: EventEnvelope) -> Self:
+        entry = {
+            "Source": SOURCE,
+            "DetailType": envelope.name,
+            "Detail": json.dumps(envelope.to_dict(), separators=(",", ":"), ensure_ascii=False),
+            "EventBusName": settings().event_bus,
+            "Time": envelope.time,
+        }
+        return cls(record, envelope, entry)
 
     @property
     def sequence_number(self) -> str:
         return str(self.record["dynamodb"]["SequenceNumber"])
+
+    @property
+    def size(self) -> int:
+        """What the bus counts, in bytes."""
+        return sum(len(self.entry[name].encode()) for name in ("Source", "DetailType", "Detail")) + _TIME_BYTES
 
 
 @lru_cache(maxsize=1)
@@ -59,12 +80,13 @@ def client() -> Any:
     return boto3.client("events", config=Config(retries={"mode": "standard", "max_attempts": 4}, tcp_keepalive=True))
 
 
+@entry_point
 def publish_stream(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
     """Publish the events of a batch of stream records; answers which record to go on from."""
     function_arn = str(getattr(lambda_context, "invoked_function_arn", ""))
     pending = [each for record in event.get("Records", []) for each in _events_of(record, function_arn)]
-    for begin in range(0, len(pending), PUT_EVENTS_LIMIT):
-        failed = _publish(pending[begin : begin + PUT_EVENTS_LIMIT], function_arn)
+    for batch in _batches(pending):
+        failed = _publish(batch, function_arn)
         if failed is not None:
             return {"batchItemFailures": [{"itemIdentifier": failed}]}
     return {"batchItemFailures": []}
@@ -72,7 +94,7 @@ def publish_stream(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]
 
 def _events_of(record: Record, function_arn: str) -> list[_Pending]:
     try:
-        return [_Pending(record, envelope) for envelope in _read(record)]
+        return [_Pending.of(record, envelope) for envelope in _read(record)]
     except Exception:  # reading asks nobody, so it fails in the same way for ever
         _put_aside(record, function_arn, _UNREADABLE)
         return []
@@ -96,6 +118,18 @@ def _put_aside(record: Record, function_arn: str, condition: str) -> None:
     metrics.change_put_aside()
     unreadable = condition == _UNREADABLE
     logger.error("change put aside as a dead letter", event_id=411327, reason=condition, exc_info=unreadable)
+
+
+def _batches(pending: Iterable[_Pending]) -> Iterator[list[_Pending]]:
+    batch: list[_Pending] = []
+    for each in pending:
+        is_full = len(batch) == PUT_EVENTS_LIMIT
+        if batch and (is_full or sum(known.size for known in batch) + each.size > PUT_EVENTS_BYTES):
+            yield batch
+            batch = []
+        batch.append(each)
+    if batch:
+        yield batch
 
 
 def _publish(batch: list[_Pending], function_arn: str) -> str | None:
@@ -123,7 +157,7 @@ def _publish(batch: list[_Pending], function_arn: str) -> str | None:
 def _put(batch: list[_Pending]) -> Iterator[tuple[_Pending, str | None]]:
     """Each event with the reason why the bus has not taken it, if it has not."""
     try:
-        answers = client().put_events(Entries=[_entry(pending.envelope) for pending in batch])["Entries"]
+        answers = client().put_events(Entries=[pending.entry for pending in batch])["Entries"]
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code not in _NEVER:
@@ -136,13 +170,3 @@ def _put(batch: list[_Pending]) -> Iterator[tuple[_Pending, str | None]]:
         return
     for pending, answer in zip(batch, answers, strict=True):
         yield pending, None if "EventId" in answer else str(answer.get("ErrorCode"))
-
-
-def _entry(envelope: EventEnvelope) -> dict[str, Any]:
-    return {
-        "Source": SOURCE,
-        "DetailType": envelope.name,
-        "Detail": json.dumps(envelope.to_dict(), separators=(",", ":"), ensure_ascii=False),
-        "EventBusName": settings().event_bus,
-        "Time": envelope.time,
-    }

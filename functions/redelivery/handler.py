@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from backbone.invocations import entry_point
 from functions.redelivery import redelivery
 
 _ENOUGH_MS = 20_000
 
 
+@entry_point
 def redeliver(event: dict[str, Any], lambda_context: Any) -> None:
     """The run every few minutes; any event but the empty one starts it."""
     if event:

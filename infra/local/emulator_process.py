@@ -109,9 +109,8 @@ def _know_rights_to_push() -> None:
             for name in ("PlatformApplicationArn", "EndpointArn"):
                 if arn := iam_actions._query_param(parameters, name):
                     return arn
-            if platform := iam_actions._query_param(parameters, "Platform"):
-                name = iam_actions._query_param(parameters, "Name")
-                return f"arn:aws:sns:{region}:{account}:app/{platform}/{name}"
+            if iam_actions._query_param(parameters, "Action") == "CreatePlatformApplication":
+                return f"arn:aws:sns:{region}:{account}:app/"  # as AWS, whatever platform and name are
             if iam_actions._query_param(parameters, "Action") == "ListPlatformApplications":
                 return f"arn:aws:sns:{region}:{account}:*"
         return resource_of(service, *request)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from backbone import metrics, traces
 from backbone.correlation import current_correlation_id
 from backbone.events import DomainEvent, EventEnvelope
+from backbone.invocations import InvocationFailed
 from backbone.observability import logger
 
 EventT = TypeVar("EventT", bound=DomainEvent)
@@ -74,6 +75,6 @@ class EventHandler:
             return
         try:
             self.consumers.handle(EventEnvelope.from_dict(event["detail"]))
-        except Exception:
+        except Exception as error:
             logger.exception("event failed", event_id=702822)
-            raise
+            raise InvocationFailed(type(error).__name__) from None

@@ -67,6 +67,11 @@ def push_failed(event_name: str, platform: str) -> None:
     _write([("PushesFailed", MetricUnit.Count, 1)], event=event_name, platform=platform)
 
 
+def push_credentials_refused() -> None:
+    """An app whose new credentials cannot be used; it goes on with its former ones, if it had any."""
+    _write([("PushCredentialsRefused", MetricUnit.Count, 1)])
+
+
 def job_run(*, done: int, failed: int) -> None:
     """A run of a scheduled job: `JobDone` also when there was nothing to do, so that its absence shows."""
     numbers: list[Number] = [("JobDone", MetricUnit.Count, done)]

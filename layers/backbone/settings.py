@@ -10,7 +10,7 @@ import os
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Json
 
 
 def _split(text: object) -> object:
@@ -24,6 +24,12 @@ def function_name() -> str:
     """The name of this function without that of its stack, such as `messages-consumer`; `backbone` outside Lambda."""
     stack = os.environ.get("BACKBONE_STACK", "")
     return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "backbone").removeprefix(f"{stack}-")
+
+
+def _json_or_nothing(text: str) -> str:
+    if text:
+        json.loads(text)
+    return text
 
 
 class PublicTemplateReference(BaseModel):
@@ -60,6 +66,8 @@ class Settings(BaseModel):
     payload_bucket: str = ""
     event_bus: str = ""
     token_keys: str = ""
+    public_token_keys: Annotated[str, AfterValidator(_json_or_nothing)] = ""
+    """The public set of token keys at the time of deployment: a JSON Web Key Set, or nothing."""
     admin_keys: str = ""
     token_lifetime_seconds: int = Field(default=300, ge=60, le=3600)
     password_policy: Literal["strict", "relaxed"] = "strict"
@@ -74,6 +82,8 @@ class Settings(BaseModel):
     default_page_size: int = Field(default=50, ge=1, le=1000)
     max_page_size: int = Field(default=200, ge=1, le=1000)
     swagger_ui: bool = False
+    trust_forwarded_host: bool = True
+    """Whether `X-Forwarded-Host` is told by a proxy of ours; where clients speak to API Gateway directly, it is not."""
     sse_wait_seconds: float = Field(default=25, ge=0, le=25)
     sse_poll_milliseconds: int = Field(default=500, ge=50, le=10_000)
     sse_retry_milliseconds: int = Field(default=250, ge=50, le=60_000)

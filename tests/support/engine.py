@@ -24,6 +24,7 @@ from moto.ssm.models import ssm_backends
 from backbone import access_tokens, admin_keys, clock, dynamodb
 from backbone.quotas import store as quotas_store
 from backbone.settings import settings
+from functions.devices import oauth_clients
 from tests.support.schema import SERVICES, table_definition
 
 DYNAMODB_LOCAL = (
@@ -98,6 +99,7 @@ def forget_environment() -> None:
     access_tokens.forget_keys()
     admin_keys.forget_keys()
     quotas_store.tiers.forget()
+    oauth_clients.forget()
 
 
 def use_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:

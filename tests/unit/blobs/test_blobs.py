@@ -138,3 +138,17 @@ class TestPayloads:
 
         assert exists("messages/MSG1/body")
         assert tags_of("messages/MSG1/body") != []
+
+    def test_a_record_that_comes_again_after_the_object_has_gone_does_no_harm(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A stream repeats all from the first failed record on: what was kept and removed since is told again."""
+
+        class Bucket:
+            def delete_object_tagging(self, **_: str) -> None:
+                raise ClientError({"Error": {"Code": "NoSuchKey"}}, "DeleteObjectTagging")
+
+        monkeypatch.setattr(payloads, "client", Bucket)  # moto does not know this error
+        came = record(None, {"blob": {"messages/MSG1/body"}})
+
+        assert stream({"Records": [came]}, None) == {"batchItemFailures": []}

@@ -15,6 +15,7 @@ from backbone.dynamodb import encode
 from backbone.events import carried, farewell
 from backbone.events.relationships import RelationshipTemplateCreated
 from backbone.ids import RelationshipTemplateId
+from backbone.invocations import InvocationFailed
 from functions.outbox import publisher
 from functions.outbox.domain import new_events
 from functions.outbox.handler import stream
@@ -197,8 +198,28 @@ def test_a_letter_that_cannot_be_kept_fails_the_batch(bus: Bus, monkeypatch: pyt
 
     monkeypatch.setattr(stream_letters, "keep", fail)
 
-    with pytest.raises(ClientError):
+    with pytest.raises(InvocationFailed):
         stream({"Records": [record(2, None, "no json")]}, None)
+
+
+def test_large_events_go_in_calls_that_the_bus_takes(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Announcements have up to 100 KiB; a call takes 256 KB, or 1 MB where AWS allows it."""
+    calls: list[list[int]] = []
+    put_events = bus.put_events
+
+    def watched(Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803  # boto3's name
+        calls.append([len(entry["Detail"].encode()) for entry in Entries])
+        return put_events(Entries)
+
+    monkeypatch.setattr(bus, "put_events", watched)
+    current_correlation_id.set("ä" * 60_000)
+    large = [carried([RelationshipTemplateCreated(template_id=TEMPLATE, created_by=CREATOR)], NOW)] * 5
+
+    answer = stream({"Records": [record(number, None, each) for number, each in enumerate(large)]}, None)
+
+    assert answer == {"batchItemFailures": []}
+    assert [len(sizes) for sizes in calls] == [2, 2, 1]
+    assert max(map(sum, calls)) < 256_000
 
 
 def test_an_empty_batch_publishes_nothing(bus: Bus) -> None:

@@ -21,11 +21,11 @@ from backbone.events.synchronization import DatawalletModified, ExternalEventCre
 from backbone.events.texts import TextInLanguage
 from backbone.events.tokens import TokenLocked
 from backbone.ids import AnnouncementId, DeviceId, ExternalEventId, IdentityDeletionProcessId, TokenId
+from backbone.invocations import InvocationFailed
 from functions.push.consumers import consumers
 from functions.push.domain import Environment, Platform
 from functions.push.handler import consume
 from functions.push.mailbox_store import MailboxStore
-from functions.push.sender import PushFailed
 from tests.support.api import InProcessApi, new_caller
 from tests.unit.push.provider import Provider
 from tests.unit.push.scenes import (
@@ -313,7 +313,7 @@ def test_an_event_that_failed_fails_its_invocation_and_is_done_when_it_comes_aga
     sns.failing.add(handle_of(device))
     event = {"detail": EventEnvelope.of(token_locked(identity.address), clock.now()).to_dict()}
 
-    with pytest.raises(PushFailed):
+    with pytest.raises(InvocationFailed):
         consume(event, None)
     sns.failing.clear()
     consume(event, None)

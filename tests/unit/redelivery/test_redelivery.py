@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from backbone.invocations import InvocationFailed
 from functions.redelivery import redelivery
 from functions.redelivery.domain import MOST_REDELIVERIES, FailedEvent, Unreadable, read
 from functions.redelivery.handler import redeliver
@@ -116,7 +117,7 @@ def test_nothing_is_lost_when_the_consumer_cannot_be_reached(functions: Function
     given(failed())
     functions.refuses = True
 
-    with pytest.raises(ConnectionError):
+    with pytest.raises(InvocationFailed):
         redeliver({"time": "now"}, Context())
 
     assert bodies("failed-events") == [failed()]

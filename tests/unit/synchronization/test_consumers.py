@@ -25,6 +25,7 @@ from backbone.events.relationships import (
 )
 from backbone.events.tokens import TokenLocked
 from backbone.ids import FileId, IdentityDeletionProcessId, RelationshipId, RelationshipTemplateId, TokenId
+from backbone.invocations import InvocationFailed
 from backbone.readmodels import relationships
 from functions.synchronization.handler import consume
 from functions.synchronization.store import SyncStore
@@ -496,7 +497,7 @@ def test_an_event_that_cannot_be_handled_fails_its_invocation(api: InProcessApi)
     owner = given_owner(api)
     event = delivered(status_changed(RELATIONSHIP, "Pending", PEER, owner.address), clock.now())
 
-    with pytest.raises(KeyError):
+    with pytest.raises(InvocationFailed):
         consume({"detail": {}}, None)
     for _ in range(2):
         consume(event, None)
