@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from backbone.errors import BackboneError
-from cli import events, export, housekeeping, status, target
+from cli import events, export, housekeeping, restore, status, target
 from cli.output import CommandFailed
 from functions.admin.operator import app as admin_keys
 from functions.announcements.operator import app as announcements
@@ -54,6 +54,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(housekeeping.app, name="housekeeping")
 app.add_typer(overview, name="overview")
 app.add_typer(export.app, name="database")
+app.add_typer(restore.app, name="restore")
 
 
 @app.callback()

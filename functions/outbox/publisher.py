@@ -123,7 +123,7 @@ def _publish(batch: list[_Pending], function_arn: str) -> str | None:
 def _put(batch: list[_Pending]) -> Iterator[tuple[_Pending, str | None]]:
     """Each event with the reason why the bus has not taken it, if it has not."""
     try:
-        answers = client().put_events(Entries=[_entry(pending.envelope) for pending in batch])["Entries"]
+        answers = client().put_events(Entries=[entry(pending.envelope) for pending in batch])["Entries"]
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code not in _NEVER:
@@ -138,7 +138,8 @@ def _put(batch: list[_Pending]) -> Iterator[tuple[_Pending, str | None]]:
         yield pending, None if "EventId" in answer else str(answer.get("ErrorCode"))
 
 
-def _entry(envelope: EventEnvelope) -> dict[str, Any]:
+def entry(envelope: EventEnvelope) -> dict[str, Any]:
+    """An event as the bus takes it."""
     return {
         "Source": SOURCE,
         "DetailType": envelope.name,
