@@ -104,14 +104,13 @@ def _begin(at: datetime | None, services: Sequence[str], *, yes: bool) -> Plan:
 
 
 def _plan(at: datetime, services: Sequence[str]) -> Plan:
-    known = {name.removesuffix("_table"): name for name in type(settings()).model_fields if name.endswith("_table")}
+    known = target.tables_of_services()
     if DERIVED in services:
         raise CommandFailed(f"{DERIVED} is made from other tables: backbone overview rebuild")
     if unknown := [service for service in services if service not in known]:
         raise CommandFailed(f"there is no table '{unknown[0]}', but: {', '.join(sorted(known))}")
     wanted = sorted(set(services) or set(known) - {DERIVED})
-    found = [(service, str(getattr(settings(), known[service]))) for service in wanted]
-    parts = [TablePlan(service=service, source=name, restoring=f"{name}-restoring") for service, name in found if name]
+    parts = [TablePlan(service=one, source=known[one], restoring=f"{known[one]}-restoring") for one in wanted]
     return Plan(at=at, started_at=clock.now(), whole=not services, tables=parts)
 
 

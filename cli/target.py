@@ -22,6 +22,7 @@ from infra.local.running import NotRunning
 
 STACK_VARIABLE = "BACKBONE_STACK"
 _PREFIX = "BACKBONE_"
+_TABLE = "_table"
 _NOT_OURS = {"BACKBONE_LOG_LEVEL", "BACKBONE_METRICS_DETAIL"}
 
 
@@ -76,7 +77,13 @@ def stack_name() -> str:
 
 def tables() -> list[str]:
     """The names of all tables."""
-    return [value for name, value in settings().model_dump().items() if name.endswith("_table") and value]
+    return list(tables_of_services().values())
+
+
+def tables_of_services() -> dict[str, str]:
+    """The name of each service's table."""
+    named = settings().model_dump().items()
+    return {name.removesuffix(_TABLE): value for name, value in named if name.endswith(_TABLE) and value}
 
 
 def _on_aws(stack: str) -> Target:

@@ -15,16 +15,10 @@ import boto3
 
 from backbone import clock
 from backbone.dynamodb import BATCH_WRITE_LIMIT, client
-from backbone.settings import settings
+from cli.target import tables_of_services
 
 WireItem = dict[str, Any]
 _OK = SimpleNamespace(status_code=200)
-
-
-def tables() -> dict[str, str]:
-    """The tables in use, by service."""
-    named = settings().model_dump().items()
-    return {name.removesuffix("_table"): value for name, value in named if name.endswith("_table") and value}
 
 
 def items_of(table: str) -> list[WireItem]:
@@ -57,7 +51,7 @@ class TimeMachine:
 
     def remember(self) -> datetime:
         """This is the point in time."""
-        self._held = {name: items_of(name) for name in tables().values()}
+        self._held = {name: items_of(name) for name in tables_of_services().values()}
         self.at = clock.now().replace(microsecond=0) + timedelta(seconds=1)
         return self.at
 

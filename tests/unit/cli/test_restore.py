@@ -22,6 +22,7 @@ from cli.dead_letters import _as_lambda_gets_it
 from cli.restoring import copying, tables
 from cli.restoring import plan as plans
 from cli.restoring.objects import Versions
+from cli.target import tables_of_services as tables_in_use
 from functions.blobs import handler as blobs
 from functions.outbox import handler as outbox
 from functions.outbox import publisher
@@ -33,7 +34,6 @@ from tests.support.engine import BUCKET, MOTO_ACCOUNT, aws, forget_environment, 
 from tests.support.pump import EventPump
 from tests.support.schema import table_definition
 from tests.support.time_machine import TimeMachine, empty, items_of, put_items, time_machine
-from tests.support.time_machine import tables as tables_in_use
 from tests.unit.devices.deletions import given_owner
 from tests.unit.files.uploads import upload
 from tests.unit.messages.journeys import post as post_message
