@@ -26,6 +26,9 @@ class RestApp(Chalice):
 
     def __call__(self, event: LambdaEvent, context: Any) -> dict[str, Any]:
         """The entry point of Lambda and of `chalice local`."""
+        gateway = event["requestContext"]
+        if gateway.get("resourcePath") not in self.routes:  # API Gateway sometimes calls it /{proxy*}
+            event = {**event, "requestContext": {**gateway, "resourcePath": ANY_PATH}}
         response: dict[str, Any] = super().__call__(_regardless_of_wishes(event), context)
         return deliverable(response, self.app_name)
 

@@ -144,6 +144,14 @@ def test_what_no_route_takes_is_answered_as_by_the_http_api(
     assert "x-correlation-id" in answer.headers
 
 
+def test_what_takes_everything_may_go_by_another_name() -> None:
+    """API Gateway has been seen to call it `/{proxy*}` (aws/chalice, issue 2072)."""
+    request = event("GET", "/api/v2/Nothing")
+    request["requestContext"]["resourcePath"] = "/{proxy*}"
+
+    assert app(request, None)["statusCode"] == 404
+
+
 def test_a_preflight_is_answered_on_any_path() -> None:
     for path in ("/api/v2/Challenges", "/api/v2/Nothing"):
         assert call("OPTIONS", path, headers={"Access-Control-Request-Method": "POST"}).status == 204
