@@ -7,7 +7,7 @@ the stack has made, and payloads become current again.  Decision: docs/decisions
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -15,9 +15,8 @@ import typer
 from backbone import clock
 from backbone.settings import settings
 from cli import target
-from cli.dead_letters import SUFFIX, Queues
 from cli.output import AsJson, CommandFailed, confirm, progress, say, show
-from cli.restoring import on_their_way, tables
+from cli.restoring import on_their_way, tables, void_events
 from cli.restoring import plan as plans
 from cli.restoring.copying import Copy, content_of, sum_of
 from cli.restoring.objects import Versions
@@ -28,6 +27,8 @@ app = typer.Typer(help="Brings back tables and payloads as they were at a point 
 
 DERIVED = "overview"
 """The service whose table is made from those of others, so it is never restored but made anew."""
+SETTLING = timedelta(minutes=5)
+"""After this nothing is on its way: Lambda has repeated what failed twice, after one and two minutes."""
 _WITH_PAYLOADS = ("relationships", "messages", "synchronization", "tokens", "files")
 _SHOWN = 20
 
@@ -51,12 +52,13 @@ def run(at: At = None, table: Service = None, yes: Yes = False, as_json: AsJson 
     tables.wait(unfinished)
     _check_that_nobody_writes(plan)
     _check_new_tables(plan)
+    void = void_events.discard(target.stack_name(), plan.at) if plan.whole else 0
     _copy(plan)
     _compare(plan)
     sent = on_their_way.send(plan.at, clock.now())
     _make_overview_anew()
     _clean_up(plan)
-    _tell(plan, sent, as_json=as_json)
+    _tell(plan, sent, void, as_json=as_json)
 
 
 @app.command()
@@ -118,17 +120,20 @@ def _plan(at: datetime, services: Sequence[str]) -> Plan:
 
 
 def _check_that_nobody_writes(plan: Plan) -> None:
+    """Nobody has been writing for so long that all events have reached their consumers."""
     if not settings().maintenance_seconds:
         raise CommandFailed(
             f"close the Backbone: make deploy STACK={target.stack_name()}"
-            ' OPTIONS="--parameter MaintenanceSeconds=120"; wait for a minute and run the same command again'
+            ' OPTIONS="--parameter MaintenanceSeconds=120"; then run the same command again'
         )
-    if any(table.has_begun for table in plan.tables):
-        return  # what is in the queues now was raised by nobody but streams of the new tables
-    queues = Queues(target.stack_name())
-    for name in (name for name in queues.names if not name.endswith(SUFFIX)):
-        if sum(queues.depth(name).values()):
-            raise CommandFailed(f"events still wait in queue {name}; run the same command again when they are handled")
+    if any(table.source != table.target for table in plan.tables):
+        return  # it has been checked before the stack got new tables
+    closed_since = target.settled_since()
+    if closed_since and clock.now() - closed_since < SETTLING:
+        raise CommandFailed(
+            "events may still be on their way to consumers, which repeat what has failed for some minutes;"
+            f" run the same command again after {clock.render(closed_since + SETTLING)}"
+        )
 
 
 def _check_new_tables(plan: Plan) -> None:
@@ -184,13 +189,14 @@ def _clean_up(plan: Plan) -> None:
     plans.forget()
 
 
-def _tell(plan: Plan, sent: int, *, as_json: bool) -> None:
+def _tell(plan: Plan, sent: int, void: int, *, as_json: bool) -> None:
     report = {
         "at": plan.at,
         "tables": [{"table": each.target, "items": each.total("copied")} for each in plan.tables],
         "payloadsBroughtBack": plan.brought_back,
         "payloadsMissing": plan.missing[:_SHOWN],
         "eventsSentOn": sent,
+        "eventsDiscarded": void,
     }
     show(report, as_json=as_json)
     stack = target.stack_name()

@@ -11,6 +11,7 @@ run.  A deployed Backbone keeps its settings in an SSM parameter, so an operator
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import boto3
 
@@ -86,9 +87,23 @@ def tables_of_services() -> dict[str, str]:
     return {name.removesuffix(_TABLE): value for name, value in named if name.endswith(_TABLE) and value}
 
 
+def settled_since() -> datetime | None:
+    """When the settings of the stack were last changed; None where nobody has written them down."""
+    parameters = boto3.client("ssm")
+    try:
+        changed: datetime = parameters.get_parameter(Name=_parameter(stack_name()))["Parameter"]["LastModifiedDate"]
+    except parameters.exceptions.ParameterNotFound:
+        return None
+    return changed
+
+
+def _parameter(stack: str) -> str:
+    return f"/{stack}/settings"
+
+
 def _on_aws(stack: str) -> Target:
     parameters = boto3.client("ssm")
-    name = f"/{stack}/settings"
+    name = _parameter(stack)
     try:
         common = parameters.get_parameter(Name=name)["Parameter"]["Value"]
     except parameters.exceptions.ParameterNotFound:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from backbone import maintenance
 from functions.redelivery import redelivery
 
 _ENOUGH_MS = 20_000
 
 
 def redeliver(event: dict[str, Any], lambda_context: Any) -> None:
-    """The run every few minutes; any event but the empty one starts it."""
-    if event:
+    """The run every few minutes; any event but the empty one starts it, unless the Backbone is closed."""
+    if event and not maintenance.is_closed():
         redelivery.redeliver(has_time=lambda: lambda_context.get_remaining_time_in_millis() > _ENOUGH_MS)

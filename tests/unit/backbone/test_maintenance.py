@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from functions.devices import deletion_jobs, handler
+from functions.redelivery import handler as redelivery_handler
+from functions.redelivery import redelivery
 from tests.support.api import InProcessApi, new_caller
 from tests.support.engine import forget_environment
 
@@ -43,7 +45,7 @@ def test_operators_are_told_the_same(admin: InProcessApi, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
-def test_daily_jobs_rest(moto: None, monkeypatch: pytest.MonkeyPatch, is_closed: bool) -> None:
+def test_jobs_rest(moto: None, monkeypatch: pytest.MonkeyPatch, is_closed: bool) -> None:
     runs: list[str] = []
 
     def noted(job: str) -> Callable[..., deletion_jobs.Outcome]:
@@ -58,10 +60,12 @@ def test_daily_jobs_rest(moto: None, monkeypatch: pytest.MonkeyPatch, is_closed:
     monkeypatch.setenv("BACKBONE_MAINTENANCE_SECONDS", "120" if is_closed else "0")
     forget_environment()
 
-    for start in (handler.remind, handler.delete_due):
+    monkeypatch.setattr(redelivery, "redeliver", noted("redeliver"))
+
+    for start in (handler.remind, handler.delete_due, redelivery_handler.redeliver):
         start({"source": "aws.events"}, None)
 
-    assert runs == ([] if is_closed else ["remind", "delete_due"])
+    assert runs == ([] if is_closed else ["remind", "delete_due", "redeliver"])
 
 
 def test_an_open_one_says_nothing_of_it(api: InProcessApi) -> None:

@@ -1,5 +1,6 @@
 """`backbone restore`: fill, destroy, restore, compare.  Decision: docs/decisions/restoring.md."""
 
+import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,16 +11,18 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.s3.models import s3_backends
+from moto.sqs.models import sqs_backends
 
-from backbone import clock, payloads
+from backbone import clock, payloads, stream_letters
 from backbone.dynamodb import Table, client
 from backbone.encoding import to_base64url
 from backbone.events.base import ATTRIBUTE
 from backbone.quotas import Metric
 from backbone.settings import settings
+from cli import dead_letters
 from cli import restore as command
-from cli.dead_letters import _as_lambda_gets_it
-from cli.restoring import copying, tables
+from cli.dead_letters import stored_letters
+from cli.restoring import copying, tables, void_events
 from cli.restoring import plan as plans
 from cli.restoring.objects import Versions
 from cli.target import tables_of_services as tables_in_use
@@ -30,7 +33,7 @@ from tests.support.api import InProcessApi
 from tests.support.builders import given_announcement, given_individual_quota, given_tier_quota
 from tests.support.command import Outcome, backbone
 from tests.support.crashes import died
-from tests.support.engine import BUCKET, MOTO_ACCOUNT, aws, forget_environment, prepare_environment
+from tests.support.engine import BUCKET, MOTO_ACCOUNT, REGION, aws, forget_environment, prepare_environment
 from tests.support.pump import EventPump
 from tests.support.schema import table_definition
 from tests.support.time_machine import TimeMachine, empty, items_of, put_items, time_machine
@@ -70,7 +73,9 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
 def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What there is beside tables."""
     monkeypatch.setenv("BACKBONE_STACK", STACK)
-    aws("sqs").create_queue(QueueName=f"{STACK}-messages")
+    for name in ("failed-events", "dead-letters"):
+        aws("sqs").create_queue(QueueName=f"{STACK}-{name}")
+    monkeypatch.setattr(dead_letters, "_LOOK_SECONDS", 0)
     versioning = {"Status": "Enabled"}
     payloads.client().put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration=versioning)
 
@@ -144,7 +149,22 @@ def records_of(table: str) -> list[dict[str, Any]]:
             last = {"SequenceNumber": records[-1]["dynamodb"]["SequenceNumber"]}
             after = {**place, **last, "ShardIteratorType": "AFTER_SEQUENCE_NUMBER"}
             position = streams.get_shard_iterator(**after)["ShardIterator"]
-    return [_as_lambda_gets_it(record, stream) for record in found]
+    return [{**_plain(record), "eventSourceARN": stream} for record in found]
+
+
+def _plain(value: Any) -> Any:
+    """As in Lambda's JSON: bytes as base64, times as seconds."""
+    match value:
+        case bytes():
+            return base64.b64encode(value).decode()
+        case datetime():
+            return value.timestamp()
+        case dict():
+            return {name: _plain(element) for name, element in value.items()}
+        case list():
+            return [_plain(element) for element in value]
+        case _:
+            return value
 
 
 # The rehearsal --------------------------------------------------------------------------------------------------------
@@ -215,9 +235,6 @@ def test_rehearsal(streaming: None, deployed: None, monkeypatch: pytest.MonkeyPa
 
         assert "close the Backbone: make deploy STACK=test" in restore(at).err
         close(monkeypatch)
-        aws("sqs").send_message(QueueUrl=queue(), MessageBody="{}")
-        assert "events still wait in queue messages" in restore().err
-        aws("sqs").purge_queue(QueueUrl=queue())
         assert "--parameter DevicesTableSuffix=-" in restore().err
         switch(monkeypatch, *services, with_stream=True)
         report = restore(None, "--json")
@@ -245,9 +262,58 @@ def test_rehearsal(streaming: None, deployed: None, monkeypatch: pytest.MonkeyPa
     assert plans.kept() == []
 
 
-def queue() -> str:
-    """The URL of a consumer's queue."""
-    return str(aws("sqs").get_queue_url(QueueName=f"{STACK}-messages")["QueueUrl"])
+def test_the_settings_have_to_be_those_of_a_closed_backbone_for_a_while(
+    machine: TimeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/decisions/event-delivery.md: a failed event is repeated after one and two minutes."""
+    at = machine.remember()
+    close(monkeypatch)
+    aws("ssm").put_parameter(Name=f"/{STACK}/settings", Value="{}", Type="String")
+
+    assert "events may still be on their way" in restore(at).err
+
+    later = clock.now() + command.SETTLING
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert "let the stack have new tables" in restore(at).err
+
+
+def given_failed_event(queue: str, number: int, time: datetime) -> None:
+    """An event that a consumer could not handle."""
+    detail = {"id": f"MSG{number}/Created", "name": "MessageCreated", "time": clock.render(time), "payload": {}}
+    function = f"arn:aws:lambda:{REGION}:1:function:{STACK}-messages-consumer"
+    body = {"requestContext": {"functionArn": function}, "requestPayload": {"detail": detail}}
+    url = aws("sqs").get_queue_url(QueueName=f"{STACK}-{queue}")["QueueUrl"]
+    aws("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(body))
+
+
+def given_letter_of_a_stream(number: int, time: datetime) -> None:
+    """A change that the outbox could not follow."""
+    change = {"SequenceNumber": str(number), "ApproximateCreationDateTime": time.timestamp()}
+    record = {"dynamodb": change, "eventSourceARN": "arn:aws:dynamodb:x:1:table/test-files/stream/y"}
+    stream_letters.keep(record, function_arn=f"arn:aws:lambda:x:1:function:{STACK}-outbox", condition="x", now=time)
+
+
+def remaining(queue: str) -> list[str]:
+    """The ids of the events in a queue, whether anybody has looked at them just now or not."""
+    kept = sqs_backends[MOTO_ACCOUNT][REGION].queues[f"{STACK}-{queue}"]._messages
+    return [json.loads(message.body)["requestPayload"]["detail"]["id"] for message in kept]
+
+
+@pytest.mark.usefixtures("machine")
+def test_events_about_what_is_not_there_any_more_are_discarded_and_older_ones_stay() -> None:
+    at = clock.now()
+    for number, time in enumerate((at - timedelta(days=1), at + timedelta(seconds=1))):
+        given_failed_event("failed-events", number, time)
+        given_failed_event("dead-letters", number, time)
+        given_letter_of_a_stream(number, time)
+
+    assert void_events.discard(STACK, at) == 3
+    assert void_events.discard(STACK, at) == 0
+
+    assert remaining("failed-events") == remaining("dead-letters") == ["MSG0/Created"]
+    (letter,) = stored_letters()
+    (record,) = stream_letters.records_of(letter.body) or []
+    assert record["dynamodb"]["SequenceNumber"] == "0"
 
 
 # Going on where another run stopped -----------------------------------------------------------------------------------
