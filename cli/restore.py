@@ -140,7 +140,8 @@ def _check_new_tables(plan: Plan) -> None:
     old = [table for table in plan.tables if table.source == table.target]
     if old:
         suffix = f"-{plan.started_at:%Y%m%d%H%M}"
-        options = " ".join(f"--parameter {table.service.capitalize()}TableSuffix={suffix}" for table in old)
+        names = [table.service.capitalize() for table in old]
+        options = " ".join(f"--parameter {name}TableSuffix={suffix} --allow {name}/Table" for name in names)
         raise CommandFailed(
             f'let the stack have new tables: make deploy STACK={target.stack_name()} OPTIONS="{options}";'
             " the old ones are kept; then run the same command again"

@@ -37,7 +37,8 @@ class RestApp(Chalice):
         unrouted = Unrouted(table)
 
         def answer(**_: str) -> Response:
-            request: Request = self.current_request
+            request = self.current_request
+            assert request is not None
             base = base_path_of(request.context)
             return unrouted.respond(request, request.context["path"].removeprefix(base), _query_of(request), base)
 

@@ -235,7 +235,10 @@ def test_rehearsal(streaming: None, deployed: None, monkeypatch: pytest.MonkeyPa
 
         assert "close the Backbone: make deploy STACK=test" in restore(at).err
         close(monkeypatch)
-        assert "--parameter DevicesTableSuffix=-" in restore().err
+        asked = restore().err
+        for service in services:
+            assert f"--allow {service.capitalize()}/Table" in asked
+        assert "--parameter DevicesTableSuffix=-" in asked
         switch(monkeypatch, *services, with_stream=True)
         report = restore(None, "--json")
 
