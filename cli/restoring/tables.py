@@ -77,8 +77,10 @@ def start(plan: TablePlan, at: datetime) -> None:
             GlobalSecondaryIndexOverride=[],
             LocalSecondaryIndexOverride=[],
         )
-    except client().exceptions.TableAlreadyExistsException:
-        return  # this run goes on where another has stopped
+    except ClientError as error:
+        # This run goes on where another has stopped; the second is said while the table is being made.
+        if error.response["Error"]["Code"] not in ("TableAlreadyExistsException", "TableInUseException"):
+            raise
 
 
 def wait(plans: Sequence[TablePlan]) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from cli.target import tables_of_services
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
 from tests.client import Identity
 from tests.e2e.conftest import eventually, relate
 from tests.support.command import Outcome, backbone
-from tests.support.time_machine import empty, tables_of_services, time_machine
+from tests.support.time_machine import empty, time_machine
 
 TEXT = {"text": "x" * 30_000}
 CONTENT = os.urandom(100_000)

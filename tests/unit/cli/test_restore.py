@@ -1,6 +1,7 @@
 """`backbone restore`: fill, destroy, restore, compare.  Decision: docs/decisions/restoring.md."""
 
 import base64
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
@@ -410,6 +412,21 @@ def test_after_a_month_nothing_is_sent_on_because_nobody_could_tell_a_repeat(
 
     assert restore(None, "--json").json["eventsSentOn"] == 0
     assert bus.taken == []
+
+
+@pytest.mark.parametrize("code", ["TableAlreadyExistsException", "TableInUseException", "LimitExceededException"])
+def test_a_temporary_table_that_is_there_or_on_its_way_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    class Client:
+        def restore_table_to_point_in_time(self, **_: Any) -> None:
+            raise ClientError({"Error": {"Code": code}}, "RestoreTableToPointInTime")
+
+    monkeypatch.setattr(tables, "client", Client)
+    refused = pytest.raises(ClientError) if code == "LimitExceededException" else contextlib.nullcontext()
+
+    with refused:
+        tables.start(plans.TablePlan(service="files", source="f", restoring="f-restoring"), clock.now())
 
 
 # What is refused ------------------------------------------------------------------------------------------------------
