@@ -13,6 +13,7 @@ from infra.inventory import inventory
 from tests.support.command import Outcome, backbone
 from tests.support.engine import REGION
 
+pytestmark = pytest.mark.slow  # reads all templates
 STACK = "shop"
 TABLES = {table.service: f"{STACK}-{table.service}" for table in inventory().tables}
 SETTINGS = {
