@@ -34,16 +34,25 @@ _SHOWN = 20
 
 At = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%SZ"], help="The point in time, UTC.")]
 Service = Annotated[list[str] | None, typer.Option("--table", help="Only this service's table; may be repeated.")]
+SourceSuffix = Annotated[
+    str | None, typer.Option(help="Of retained tables to restore from, instead of those in use; may be empty.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @app.command()
-def run(at: At = None, table: Service = None, yes: Yes = False, as_json: AsJson = False) -> None:
+def run(
+    at: At = None,
+    table: Service = None,
+    source_suffix: SourceSuffix = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
     """Begin a restore, or go on with the one that is under way; to be repeated until it says that it is done."""
     point = at.replace(tzinfo=UTC) if at else None
     plan = plans.load()
     if plan is None:
-        plan = _begin(point, table or [], yes=yes)
+        plan = _begin(point, table or [], source_suffix, yes=yes)
     elif point not in (None, plan.at):
         raise CommandFailed(f"a restore to {clock.render(plan.at)} is under way; end it by: backbone restore abandon")
     unfinished = [each for each in plan.tables if not each.is_done]
@@ -89,10 +98,10 @@ def abandon(yes: Yes = False) -> None:
 # Beginning ------------------------------------------------------------------------------------------------------------
 
 
-def _begin(at: datetime | None, services: Sequence[str], *, yes: bool) -> Plan:
+def _begin(at: datetime | None, services: Sequence[str], source_suffix: str | None, *, yes: bool) -> Plan:
     if at is None:
         raise CommandFailed("no restore is under way; to begin one, name the point in time: --at 2026-01-31T12:00:00Z")
-    plan = _plan(at, services)
+    plan = _plan(at, services, source_suffix)
     for table in plan.tables:
         tables.check_window(table.source, at)
     estimates = [tables.estimate(table) for table in plan.tables]
@@ -105,15 +114,20 @@ def _begin(at: datetime | None, services: Sequence[str], *, yes: bool) -> Plan:
     return plan
 
 
-def _plan(at: datetime, services: Sequence[str]) -> Plan:
+def _plan(at: datetime, services: Sequence[str], source_suffix: str | None) -> Plan:
     known = target.tables_of_services()
     if DERIVED in services:
         raise CommandFailed(f"{DERIVED} is made from other tables: backbone overview rebuild")
     if unknown := [service for service in services if service not in known]:
         raise CommandFailed(f"there is no table '{unknown[0]}', but: {', '.join(sorted(known))}")
     wanted = sorted(set(services) or set(known) - {DERIVED})
-    parts = [TablePlan(service=one, source=known[one], restoring=f"{known[one]}-restoring") for one in wanted]
+    parts = [_table(one, known[one], source_suffix) for one in wanted]
     return Plan(at=at, started_at=clock.now(), whole=not services, tables=parts)
+
+
+def _table(service: str, in_use: str, source_suffix: str | None) -> TablePlan:
+    source = in_use if source_suffix is None else f"{target.stack_name()}-{service}{source_suffix}"
+    return TablePlan(service=service, source=source, replaced=in_use, restoring=f"{source}-restoring")
 
 
 # What an operator has to do in between --------------------------------------------------------------------------------
@@ -126,7 +140,7 @@ def _check_that_nobody_writes(plan: Plan) -> None:
             f"close the Backbone: make deploy STACK={target.stack_name()}"
             ' OPTIONS="--parameter MaintenanceSeconds=120"; then run the same command again'
         )
-    if any(table.source != table.target for table in plan.tables):
+    if any(table.is_switched for table in plan.tables):
         return  # it has been checked before the stack got new tables
     closed_since = target.settled_since()
     if closed_since and clock.now() - closed_since < SETTLING:
@@ -137,7 +151,7 @@ def _check_that_nobody_writes(plan: Plan) -> None:
 
 
 def _check_new_tables(plan: Plan) -> None:
-    old = [table for table in plan.tables if table.source == table.target]
+    old = [table for table in plan.tables if not table.is_switched]
     if old:
         suffix = f"-{plan.started_at:%Y%m%d%H%M}"
         names = [table.service.capitalize() for table in old]
@@ -202,7 +216,7 @@ def _tell(plan: Plan, sent: int, void: int, *, as_json: bool) -> None:
     show(report, as_json=as_json)
     stack = target.stack_name()
     say(f'Done. Open the Backbone: make deploy STACK={stack} OPTIONS="--parameter MaintenanceSeconds=0"')
-    say(f"Kept, and yours to delete: {', '.join(table.source for table in plan.tables)}")
+    say(f"Kept, and yours to delete: {', '.join(table.replaced for table in plan.tables)}")
     if plan.missing:
         more = " or more" if len(plan.missing) == plans.MOST_MISSING else ""
         raise CommandFailed(f"{len(plan.missing)}{more} payloads have no version in the bucket any more")

@@ -33,10 +33,14 @@ class Segment(BaseModel):
 
 
 class TablePlan(BaseModel):
-    """One table: `source` is read as it was, by way of `restoring`, a temporary table."""
+    """One table: `source` is read as it was, by way of `restoring`, a temporary table.
+
+    `replaced` is the table that was in use when the restore began, and mostly the source.
+    """
 
     service: str
     source: str
+    replaced: str
     restoring: str
     has_begun: bool = False
     segments: list[Segment] = Field(default_factory=lambda: [Segment() for _ in range(SEGMENTS)])
@@ -45,6 +49,11 @@ class TablePlan(BaseModel):
     def is_done(self) -> bool:
         """Whether everything has been copied."""
         return all(segment.done for segment in self.segments)
+
+    @property
+    def is_switched(self) -> bool:
+        """Whether the stack has a new table."""
+        return self.target != self.replaced
 
     @property
     def target(self) -> str:

@@ -41,7 +41,7 @@ def main(items: int) -> None:
         )
         body = {"B": b"x" * _BYTES}
         put_items(source, [{"pk": {"S": f"MSG{n}"}, "sk": {"S": "M"}, "body": body} for n in range(items)])
-        table = TablePlan(service="messages", source="source", restoring=source)
+        table = TablePlan(service="messages", source="source", replaced="source", restoring=source)
         plan = Plan(at=clock.now(), started_at=clock.now(), whole=True, tables=[table])
         began = time.perf_counter()
         with Versions([], plan.at) as versions:

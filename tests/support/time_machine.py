@@ -41,6 +41,17 @@ def empty(table: str) -> None:
         client().delete_item(TableName=table, Key={name: item[name] for name in keys})
 
 
+def _create_like(table: str, name: str) -> None:
+    """A table with the same keys and nothing else."""
+    keys = client().describe_table(TableName=table)["Table"]["KeySchema"]
+    client().create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=keys,
+        AttributeDefinitions=[{"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in keys],
+    )
+
+
 class TimeMachine:
     """What was remembered, and the restores that were asked for."""
 
@@ -55,6 +66,11 @@ class TimeMachine:
         self.at = clock.now().replace(microsecond=0) + timedelta(seconds=1)
         return self.at
 
+    def retain(self, table: str, name: str) -> None:
+        """Let there be another table with what this one held then."""
+        self._held[name] = self._held[table]
+        _create_like(table, name)
+
     def held(self, table: str) -> list[WireItem]:
         """What a table held then."""
         return self._held[table]
@@ -65,14 +81,8 @@ class TimeMachine:
         source, target = request["SourceTableName"], request["TargetTableName"]
         assert (request["GlobalSecondaryIndexOverride"], request["LocalSecondaryIndexOverride"]) == ([], [])
         assert datetime.fromtimestamp(request["RestoreDateTime"], self.at.tzinfo) == self.at
-        keys = client().describe_table(TableName=source)["Table"]["KeySchema"]
         try:
-            client().create_table(
-                TableName=target,
-                BillingMode="PAY_PER_REQUEST",
-                KeySchema=keys,
-                AttributeDefinitions=[{"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in keys],
-            )
+            _create_like(source, target)
         except client().exceptions.ResourceInUseException:
             code = "TableAlreadyExistsException"
             raise client().exceptions.TableAlreadyExistsException({"Error": {"Code": code}}, "Restore") from None

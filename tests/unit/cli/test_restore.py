@@ -382,6 +382,29 @@ def raised_earlier(file_id: str, by: timedelta) -> None:
     table.put({**item, ATTRIBUTE: json.dumps([form])})
 
 
+def test_another_point_in_time_can_be_tried_from_the_tables_that_were_replaced(
+    api: InProcessApi, machine: TimeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = settings().files_table
+    monkeypatch.setenv("BACKBONE_STACK", "filesx")
+    for name in ("failed-events", "dead-letters"):
+        aws("sqs").create_queue(QueueName=f"filesx-{name}")
+    given_files(api, 2)
+    at = machine.remember()
+    retained = f"filesx-files{source.removeprefix('files')}"
+    machine.retain(source, retained)
+    put_items(source, [{"pk": {"S": "FILnew"}}])
+    close(monkeypatch)
+    restore(at, "--table", "files", "--source-suffix", source.removeprefix("files"))
+    assert "let the stack have new tables" in restore().err
+    switch(monkeypatch, "files")
+
+    assert restore().code == 0
+
+    assert without_events(items_of(settings().files_table)) == without_events(machine.held(retained))
+    assert len(items_of(source)) == 3  # what was in use stays as it is
+
+
 def test_events_on_their_way_are_sent_on_but_old_ones_are_not(
     api: InProcessApi, machine: TimeMachine, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -426,7 +449,7 @@ def test_a_temporary_table_that_is_there_or_on_its_way_is_waited_for(
     refused = pytest.raises(ClientError) if code == "LimitExceededException" else contextlib.nullcontext()
 
     with refused:
-        tables.start(plans.TablePlan(service="files", source="f", restoring="f-restoring"), clock.now())
+        tables.start(plans.TablePlan(service="files", source="f", replaced="f", restoring="f-restoring"), clock.now())
 
 
 # What is refused ------------------------------------------------------------------------------------------------------
@@ -565,7 +588,7 @@ def test_a_payload_without_any_version_is_told_at_the_end(
 
 
 def test_the_estimate_counts_every_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    """docs/operating.md: 1,000 million items of 1.5 KB with one index of small entries."""
+    """docs/decisions/restoring.md: 1,000 million items of 1.5 KB with one index of small entries."""
     million, gigabyte = 10**6, 10**9
 
     class Client:
@@ -576,7 +599,7 @@ def test_the_estimate_counts_every_index(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(tables, "client", Client)
 
-    found = tables.estimate(plans.TablePlan(service="files", source="f", restoring="f-restoring"))
+    found = tables.estimate(plans.TablePlan(service="files", source="f", replaced="f", restoring="f-restoring"))
 
     writes, reads = 3000 * million * 0.625e-6, 2 * 1500 * gigabyte / 8192 * 0.125e-6
     assert found.usd == pytest.approx(1500 * (0.15 + 0.25 / 30) + writes + reads, abs=0.01)
