@@ -35,7 +35,13 @@ def base_url(stack: LocalStack, tmp_path: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "cli", "chalice-config", "--stage", STAGE, "--folder", str(folder)]
     subprocess.run(command, env={**environment, **stack.environment()}, check=True, capture_output=True, timeout=120)
     port = free_port()
-    serving = [str(Path(sys.executable).with_name("chalice")), "--project-dir", str(tmp_path), "local"]
+    serving = [
+        str(Path(sys.executable).with_name("chalice")),
+        "--project-dir",
+        str(tmp_path),
+        "local",
+        "--no-autoreload",
+    ]
     process = subprocess.Popen(
         [*serving, "--stage", STAGE, "--port", str(port)],
         env=environment,
