@@ -10,11 +10,13 @@
 #   make build [TARGET=aws|local]        deployment packages in build/
 #   make deploy STACK=name DOMAIN=host   to AWS; both take CONFIGURATION=file, the operator's tags and apps
 #   make remove STACK=name               from AWS; the data stays
-#   make format | lock | chalice-package | clean
+#   make chalice-package [STAGE=dev]     the Consumer API as a Chalice app in build/chalice (backbone chalice-config)
+#   make format | lock | clean
 
 PORT ?= 8090
 DATA ?=
 TARGET ?= aws
+STAGE ?= dev
 CONFIGURATION ?=
 
 # Python 3.11 or newer; the emulator starts functions with the same interpreter.
@@ -113,7 +115,7 @@ remove: $(VENV)/ready
 	@$(PY) -m infra.deployment.removal --stack "$(STACK)" $(OPTIONS)
 
 chalice-package: $(VENV)/ready
-	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-central-1} $(VENV)/bin/chalice package --stage production build/chalice
+	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-central-1} $(VENV)/bin/chalice package --stage $(STAGE) build/chalice
 
 clean:
 	rm -rf build .local .mypy_cache .pytest_cache .ruff_cache .hypothesis

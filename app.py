@@ -1,11 +1,13 @@
-"""The whole Consumer API as one Chalice app: `chalice local`, `chalice deploy`.
+"""The whole Consumer API as one Chalice app: `chalice local`, `chalice package`, `chalice deploy`.
 
 The deployment of `template.yaml` gives each service its own function; this one puts the same blueprints into a single
-function, for those who want the API alone (the consumers of events are not part of it).
+function.  It works on the tables of a deployed stack, whose outbox, consumers and jobs do everything that is not an
+answer to a request: `backbone chalice-config` connects it to one.  Decision: docs/decisions/chalice.md.
 """
 
-from chalice import Chalice
+from pathlib import Path
 
+from backbone.http.rest_api import RestApp
 from functions.announcements.api import api as announcements
 from functions.challenges.api import api as challenges
 from functions.devices.api import api as devices
@@ -27,7 +29,7 @@ from functions.synchronization.api import api as synchronization
 from functions.tags.api import api as tags
 from functions.tokens.api import api as tokens
 
-app = Chalice(app_name="backbone")
+app = RestApp(app_name="backbone")
 app.api.binary_types.append("multipart/form-data")
 for blueprint in (
     gateway,
@@ -52,3 +54,4 @@ for blueprint in (
     sse_api,
 ):
     app.register_blueprint(blueprint)
+app.answer_everything_else(Path(__file__).parent / "functions/gateway/routes.json")

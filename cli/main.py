@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from backbone.errors import BackboneError
-from cli import events, export, housekeeping, status, target
+from cli import chalice_config, events, export, housekeeping, restore, status, target
 from cli.output import CommandFailed
 from functions.admin.operator import app as admin_keys
 from functions.announcements.operator import app as announcements
@@ -43,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("status")(status.show_status)
+app.command("chalice-config")(chalice_config.write_chalice_config)
 app.add_typer(clients, name="client")
 app.add_typer(tiers, name="tier")
 app.add_typer(quotas, name="quota")
@@ -56,6 +57,7 @@ app.add_typer(housekeeping.app, name="housekeeping")
 app.add_typer(overview, name="overview")
 app.add_typer(push, name="push")
 app.add_typer(export.app, name="database")
+app.add_typer(restore.app, name="restore")
 
 
 @app.callback()

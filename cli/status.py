@@ -71,7 +71,15 @@ def _health(stack: str) -> str:
     answer = client("lambda").invoke(FunctionName=f"{stack}-gateway", Payload=json.dumps(_HEALTH))
     if "FunctionError" in answer:
         return "Unhealthy"
-    return str(json.loads(answer["Payload"].read()).get("body"))
+    return _said(str(json.loads(answer["Payload"].read()).get("body")))
+
+
+def _said(body: str) -> str:
+    """What an answer to /health says: a word, or the message of an error (closed for maintenance)."""
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except ValueError:
+        return body
 
 
 def _function(name: str) -> Row:

@@ -11,6 +11,7 @@ run.  A deployed Backbone keeps its settings in an SSM parameter, so an operator
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import boto3
 
@@ -22,6 +23,7 @@ from infra.local.running import NotRunning
 
 STACK_VARIABLE = "BACKBONE_STACK"
 _PREFIX = "BACKBONE_"
+_TABLE = "_table"
 _NOT_OURS = {"BACKBONE_LOG_LEVEL", "BACKBONE_METRICS_DETAIL"}
 
 
@@ -76,12 +78,32 @@ def stack_name() -> str:
 
 def tables() -> list[str]:
     """The names of all tables."""
-    return [value for name, value in settings().model_dump().items() if name.endswith("_table") and value]
+    return list(tables_of_services().values())
+
+
+def tables_of_services() -> dict[str, str]:
+    """The name of each service's table."""
+    named = settings().model_dump().items()
+    return {name.removesuffix(_TABLE): value for name, value in named if name.endswith(_TABLE) and value}
+
+
+def settled_since() -> datetime | None:
+    """When the settings of the stack were last changed; None where nobody has written them down."""
+    parameters = boto3.client("ssm")
+    try:
+        changed: datetime = parameters.get_parameter(Name=_parameter(stack_name()))["Parameter"]["LastModifiedDate"]
+    except parameters.exceptions.ParameterNotFound:
+        return None
+    return changed
+
+
+def _parameter(stack: str) -> str:
+    return f"/{stack}/settings"
 
 
 def _on_aws(stack: str) -> Target:
     parameters = boto3.client("ssm")
-    name = f"/{stack}/settings"
+    name = _parameter(stack)
     try:
         common = parameters.get_parameter(Name=name)["Parameter"]["Value"]
     except parameters.exceptions.ParameterNotFound:

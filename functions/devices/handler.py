@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from backbone import clock
+from backbone import clock, maintenance
 from backbone.consumers import EventHandler
 from backbone.http import lambda_handler
 from backbone.invocations import entry_point
@@ -28,16 +28,16 @@ consume = EventHandler(consumers)
 
 @entry_point
 def remind(event: dict[str, Any], lambda_context: Any) -> None:
-    """The daily reminders; any event but the empty one starts them."""
-    if event:
+    """The daily reminders; any event but the empty one starts them, unless the Backbone is closed."""
+    if event and not maintenance.is_closed():
         has_time = deletion_jobs.time_left(lambda_context)
         deletion_jobs.remind(now=clock.now(), has_time=has_time, run=_run_of(event)).check()
 
 
 @entry_point
 def delete_due(event: dict[str, Any], lambda_context: Any) -> None:
-    """The daily deletion; any event but the empty one starts it."""
-    if event:
+    """The daily deletion; any event but the empty one starts it, unless the Backbone is closed."""
+    if event and not maintenance.is_closed():
         tokens_valid_for = timedelta(seconds=settings().token_lifetime_seconds)
         has_time = deletion_jobs.time_left(lambda_context)
         deletion_jobs.delete_due(

@@ -55,14 +55,7 @@ class _Pending:
 
     @classmethod
     def of(cls, record: Record, envelope: EventEnvelope) -> Self:
-        entry = {
-            "Source": SOURCE,
-            "DetailType": envelope.name,
-            "Detail": json.dumps(envelope.to_dict(), separators=(",", ":"), ensure_ascii=False),
-            "EventBusName": settings().event_bus,
-            "Time": envelope.time,
-        }
-        return cls(record, envelope, entry)
+        return cls(record, envelope, entry(envelope))
 
     @property
     def sequence_number(self) -> str:
@@ -170,3 +163,14 @@ def _put(batch: list[_Pending]) -> Iterator[tuple[_Pending, str | None]]:
         return
     for pending, answer in zip(batch, answers, strict=True):
         yield pending, None if "EventId" in answer else str(answer.get("ErrorCode"))
+
+
+def entry(envelope: EventEnvelope) -> dict[str, Any]:
+    """An event as the bus takes it."""
+    return {
+        "Source": SOURCE,
+        "DetailType": envelope.name,
+        "Detail": json.dumps(envelope.to_dict(), separators=(",", ":"), ensure_ascii=False),
+        "EventBusName": settings().event_bus,
+        "Time": envelope.time,
+    }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backbone import maintenance
 from backbone.invocations import entry_point
 from functions.redelivery import redelivery
 
@@ -10,6 +11,6 @@ _ENOUGH_MS = 20_000
 
 @entry_point
 def redeliver(event: dict[str, Any], lambda_context: Any) -> None:
-    """The run every few minutes; any event but the empty one starts it."""
-    if event:
+    """The run every few minutes; any event but the empty one starts it, unless the Backbone is closed."""
+    if event and not maintenance.is_closed():
         redelivery.redeliver(has_time=lambda: lambda_context.get_remaining_time_in_millis() > _ENOUGH_MS)

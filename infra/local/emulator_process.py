@@ -191,7 +191,7 @@ def _repeat_what_stream_readers_report() -> None:
     def execute_and_look(function: Any, event: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = execute(function, event)
         records = event.get("Records") if isinstance(event, dict) else None
-        of_a_stream = bool(records) and records[0].get("eventSource") == "aws:dynamodb"
+        of_a_stream = bool(records and records[0].get("eventSource") == "aws:dynamodb")
         body = result.get("body")
         answer = json.loads(body) if isinstance(body, str | bytes) and of_a_stream and body else body
         if of_a_stream and isinstance(answer, dict) and answer.get("batchItemFailures"):

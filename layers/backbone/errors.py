@@ -15,8 +15,11 @@ NOT_FOUND_HINT = (
 class BackboneError(Exception):
     """A refusal with a protocol code.
 
-    `status` is the HTTP status, `data` the optional extra member of the error body (used by exhausted quotas only).
+    `status` is the HTTP status, `data` the optional extra member of the error body (used by exhausted quotas only),
+    `retry_after_seconds` the header of that name, if the refusal passes by itself.
     """
+
+    retry_after_seconds: int | None = None
 
     def __init__(self, code: str, message: str, *, status: int = 400, data: Any = None) -> None:
         super().__init__(message)
@@ -28,6 +31,14 @@ class BackboneError(Exception):
 
 class InvalidInput(BackboneError):
     """Base of what is wrong with a request as such: it is told before quotas are judged (http-common.md, section 2)."""
+
+
+class ClosedForMaintenance(BackboneError):
+    """503: nobody may write at the moment, for example because tables are being restored (operating.md, 'Restore')."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("error.platform.maintenance", "The Backbone is closed for maintenance.", status=503)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class RecordNotFound(BackboneError):

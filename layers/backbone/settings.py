@@ -90,6 +90,8 @@ class Settings(BaseModel):
     public_template_references: Json[dict[str, tuple[PublicTemplateReference, ...]]] = Field(default={})
     cors_allowed_origins: SemicolonList = ()
     cors_exposed_headers: SemicolonList = ()
+    maintenance_seconds: int = Field(default=0, ge=0, le=86_400)
+    """Above 0 the APIs are closed and daily jobs rest; clients are told to come back after so many seconds."""
     metrics_detail: Literal["off", "service", "endpoint"] = "off"
     """Which dimensions metrics have (`backbone.metrics`); off where nobody would read them."""
 

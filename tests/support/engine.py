@@ -160,7 +160,7 @@ def create_moto_tables(run: str) -> None:
         )
 
 
-def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
+def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None, *, with_streams: bool = False) -> None:
     """Fresh tables, bucket and token keys for one test; needs `mock_aws` around it."""
     run = uuid.uuid4().hex[:8]
     for name, value in environment(run).items():
@@ -168,7 +168,7 @@ def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -
     use_endpoint(monkeypatch, endpoint)
     forget_environment()
     if endpoint:
-        create_tables(run)
+        create_tables(run, with_streams=with_streams)
     else:
         create_moto_tables(run)
     aws("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from chalice.app import Blueprint, Request, Response
 
-from backbone import access_tokens, admin_keys, clock, metrics, traces
+from backbone import access_tokens, admin_keys, clock, maintenance, metrics, traces
 from backbone.caller import Caller
 from backbone.correlation import current_correlation_id
 from backbone.errors import BackboneError, InvalidInput
@@ -141,6 +141,7 @@ def answer(
     began = time.perf_counter()
     code = admitted = None
     try:
+        maintenance.refuse_while_closed()
         admitted = admit(request)
         caller = _caller(request, binder)
         arguments = binder.bind(request, path_values, caller, context)

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from chalice.app import Request
 
@@ -65,7 +66,23 @@ def _base_url(request: Request) -> str:
     scheme = request.headers.get("x-forwarded-proto", "https")
     forwarded = request.headers.get("x-forwarded-host") if settings().trust_forwarded_host else None
     host = forwarded or request.headers.get("host", "")
-    return f"{scheme}://{host}"
+    return f"{scheme}://{host}{base_path_of(request.context)}"
+
+
+def base_path_of(gateway: Mapping[str, Any]) -> str:
+    """What stands before the route in the path: a REST API's stage, or the base path of a custom domain; often nothing.
+
+    A route has as many segments as the path that has met it, unless it takes everything; that one says the rest itself.
+    """
+    route, path = str(gateway.get("resourcePath") or ""), str(gateway.get("path") or "")
+    if not route.startswith("/"):
+        return ""
+    if route.endswith("+}"):
+        stage = f"/{gateway.get('stage', '')}"
+        return stage if path.startswith(f"{stage}/") and len(stage) > 1 else ""
+    segments = [segment for segment in path.split("/") if segment]
+    before = segments[: len(segments) - len([segment for segment in route.split("/") if segment])]
+    return "".join(f"/{segment}" for segment in before)
 
 
 def correlation_id(sent: str | None) -> str:

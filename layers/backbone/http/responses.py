@@ -70,7 +70,10 @@ def failure(error: BackboneError, context: RequestContext) -> Response:
             "data": error.data,
         }
     }
-    return _response(error.status, json.dumps(body, separators=(",", ":")), context, {"Content-Type": JSON})
+    headers = {"Content-Type": JSON}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    return _response(error.status, json.dumps(body, separators=(",", ":")), context, headers)
 
 
 def _error_time() -> str:

@@ -79,20 +79,21 @@ class Unrouted:
     def answer(self, event: LambdaEvent) -> dict[str, Any]:
         """Answer a request that met no route."""
         request = Request(to_chalice_event(event))
-        context = RequestContext.of(request)
-        return dict(self._response(request, context, event).to_dict())
+        return dict(self.respond(request, event["rawPath"], event.get("rawQueryString") or "").to_dict())
 
-    def _response(self, request: Request, context: RequestContext, event: LambdaEvent) -> Response:
+    def respond(self, request: Request, path: str, query: str, base_path: str = "") -> Response:
+        """The same for a request in Chalice's form, with its path below the API's base path and its query."""
+        context = RequestContext.of(request)
         if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
             return responses.empty(204, context, _preflight_headers(request))
-        match outcome(request.method, event["rawPath"], self._routes):
+        match outcome(request.method, path, self._routes):
             case MethodNotAllowed(allowed):
                 return responses.empty(405, context, {"Allow": ", ".join(allowed)})
             case MovedTo(exact):
-                query = f"?{event['rawQueryString']}" if event.get("rawQueryString") else ""
-                return responses.empty(308, context, {"Location": exact + query})
+                location = f"{base_path}{exact}?{query}" if query else f"{base_path}{exact}"
+                return responses.empty(308, context, {"Location": location})
             case _:
-                return self.not_found(request, context, event["rawPath"])
+                return self.not_found(request, context, path)
 
     def not_found(self, request: Request, context: RequestContext, path: str) -> Response:
         """The answer to a path that no route has: 404 with an empty body, unless an API knows better."""

@@ -1,11 +1,15 @@
 """What `backbone status` thinks needs an operator.  The rest of it is tested on the deployed system."""
 
+import io
+import json
 from typing import Any
 
 import pytest
 
 from cli import status
+from functions.gateway import handler as gateway
 from infra.inventory import inventory
+from tests.support.engine import forget_environment
 
 WELL: dict[str, Any] = {
     "health": "Healthy",
@@ -38,6 +42,20 @@ def test_waiting_events_and_idle_functions_are_no_problem() -> None:
 )
 def test_everything_else_is_told(change: dict[str, Any], problem: str) -> None:
     assert status._problems({**WELL, **change}) == [problem]
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_closed_backbone_says_so(moto: None, monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
+    class Functions:
+        def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803  # boto3's names
+            assert FunctionName == "b-gateway"
+            return {"Payload": io.BytesIO(json.dumps(gateway.http(json.loads(Payload), None)).encode())}
+
+    monkeypatch.setenv("BACKBONE_MAINTENANCE_SECONDS", "60" if closed else "0")
+    forget_environment()
+    monkeypatch.setattr(status, "client", lambda service: Functions())
+
+    assert status._health("b") == ("The Backbone is closed for maintenance." if closed else "Healthy")
 
 
 def test_the_last_run_of_a_job_is_read_from_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
