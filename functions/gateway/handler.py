@@ -8,7 +8,7 @@ from backbone.http.unrouted import DEFAULT_ROUTE, Unrouted
 from functions.gateway.api import api
 
 _routed = lambda_handler(api)
-_unrouted = Unrouted(Path(__file__).with_name("routes.json"))
+_unrouted = Unrouted.of_table(Path(__file__).with_name("routes.json"))
 
 
 def http(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from chalice.app import Request
 
 from backbone import clock
+from backbone.ids import UploadId
 
 CORRELATION_ID_LENGTH = 100
 _LINE_BREAKS = re.compile(r"[\r\n]")
@@ -29,6 +30,8 @@ class RequestContext:
     origin: str | None
     base_url: str
     accept: str = "*/*"
+    upload: UploadId | None = None
+    """Under which the body was stored, if it was (`backbone.http.uploads`); the same when the request is repeated."""
 
     @property
     def route(self) -> str:
@@ -62,7 +65,8 @@ class RawRequest:
 
 def _base_url(request: Request) -> str:
     scheme = request.headers.get("x-forwarded-proto", "https")
-    host = request.headers.get("x-forwarded-host") or request.headers.get("host", "")
+    names = (request.headers.get(name) for name in ("x-backbone-host", "x-forwarded-host", "host"))
+    host = next((name for name in names if name), "")  # the first is what a distribution says (infra/distribution.yaml)
     return f"{scheme}://{host}"
 
 
