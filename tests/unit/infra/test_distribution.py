@@ -11,6 +11,8 @@ import pytest
 from infra.build import ROOT
 from infra.deployed import Resource, resources
 from infra.inventory import of_type, template
+from tests.support.api import InProcessApi, new_caller
+from tests.unit.files.uploads import FILES, encoded, form
 
 FRONT = {"Distribution": "beside", "DomainName": "backbone.example.org", "DistributionCertificateArn": "a-certificate"}
 ACL = ROOT / "infra" / "web_acl.yaml"
@@ -100,6 +102,16 @@ def test_origins_hear_of_the_clients_host_and_rest_apis_of_what_follows_their_pa
 
     assert request["uri"] == expected
     assert request["headers"]["x-backbone-host"] == {"value": "backbone.example.org"}
+
+
+def test_locations_name_the_host_that_clients_use(api: InProcessApi) -> None:
+    """Not that of the origin, which is nobody's business"""
+    body, content_type = encoded(form())
+    headers = {"content-type": content_type, "host": "abc.execute-api", "x-backbone-host": "backbone.example.org"}
+
+    created = api.post(FILES, body=body, headers=headers, caller=new_caller())
+
+    assert created.headers["location"] == f"https://backbone.example.org{FILES}/{created.result['id']}"
 
 
 def rules() -> dict[str, Any]:

@@ -185,3 +185,19 @@ def test_bodies_that_nobody_comes_back_for_go_within_a_day() -> None:
     [rule] = [one for one in rules if one.get("Prefix") == "uploads/"]
 
     assert (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) == (1, 1)
+
+
+def test_each_api_is_watched_under_its_own_name() -> None:
+    """Metrics of REST APIs go by name and stage"""
+    watched = {**PUSHES, "AlarmTopicArn": "arn:the-topic"}
+    apis = {one.properties["Name"] for one in deployed("AWS::ApiGateway::RestApi", watched).values()}
+    stages = {one.properties["StageName"] for one in deployed("AWS::ApiGateway::Stage", watched).values()}
+    alarms = [
+        {each["Name"]: each["Value"] for each in one.properties["Dimensions"]}
+        for path, one in deployed("AWS::CloudWatch::Alarm", watched).items()
+        if path.endswith("/UploadsServerErrors")
+    ]
+
+    assert len(apis) == 2
+    assert {one["ApiName"] for one in alarms} == apis
+    assert {one["Stage"] for one in alarms} == stages
