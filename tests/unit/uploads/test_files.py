@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from backbone import payloads
 from backbone.caller import Caller
@@ -216,7 +217,7 @@ def test_a_body_that_cannot_be_removed_is_left_to_the_lifecycle(
     api: InProcessApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: str) -> None:
-        raise payloads.ClientError({"Error": {"Code": "SlowDown"}}, "DeleteObject")
+        raise ClientError({"Error": {"Code": "SlowDown"}}, "DeleteObject")
 
     caller = new_caller()
     location = stored_form(caller)
