@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ API = ROOT / "infra" / "consumer_api.yaml"
 NODE = shutil.which("node") or ""
 
 
+@lru_cache
 def front(**parameters: str) -> dict[str, Resource]:
     """The resources of the distribution, by logical name."""
     found = resources(parameters={**FRONT, **parameters})

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -28,9 +29,14 @@ UPLOADS_APIS = {
 }
 
 
+@lru_cache
+def _deployed(*parameters: tuple[str, str]) -> list[Resource]:
+    return resources(parameters=dict(parameters))
+
+
 def deployed(kind: str, parameters: Mapping[str, str]) -> dict[str, Resource]:
     """The resources of a type, by their paths."""
-    return {one.path: one for one in resources(parameters=parameters) if one.type == kind}
+    return {one.path: one for one in _deployed(*sorted(parameters.items())) if one.type == kind}
 
 
 def test_a_changed_api_is_deployed_under_another_name() -> None:
@@ -154,7 +160,7 @@ def test_what_api_gateway_refuses_itself_is_refused_as_by_the_api() -> None:
 def test_the_object_is_where_the_service_looks_for_it_and_each_may_do_its_part(service: str) -> None:
     bucket = "backbone-payloads-123456789012-eu-central-1"
     upload = Upload.new(service, new_caller())
-    everything = resources(parameters=PUSHES)
+    everything = _deployed(*sorted(PUSHES.items()))
     [store] = [one for one in everything if one.path.endswith("/Store") and f"uploads/{service}/" in _text(one)]
     [role] = [one for one in everything if one.path.endswith("/StoringRole") and f"/{service}/" in _text(one)]
     target = store.properties["Integration"]["Uri"].partition(":s3:path/")[2]
