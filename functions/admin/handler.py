@@ -12,7 +12,7 @@ from functions.admin.fallback import Fallback
 from functions.admin.pages_api import pages_api
 
 _routed = lambda_handler(admin_api, pages_api, docs_api)
-_fallback = Fallback(Path(__file__).with_name("routes.json"))
+_fallback = Fallback.of_table(Path(__file__).with_name("routes.json"))
 
 
 @entry_point

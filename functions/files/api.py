@@ -4,10 +4,10 @@ from typing import Annotated
 
 from backbone import clock
 from backbone.caller import Caller
-from backbone.errors import Forbidden
-from backbone.http import Api, Created, NoContent, Page, PageOf, Raw
+from backbone.errors import Forbidden, RecordNotFound
+from backbone.http import Api, Created, NoContent, Page, PageOf, Raw, RequestContext
 from backbone.http.documentation import Answer
-from backbone.ids import FileId
+from backbone.ids import FileId, UploadId
 from backbone.quotas import Allowance, Metric
 from backbone.settings import settings
 from functions.files import domain
@@ -29,8 +29,23 @@ api = Api("files")
 store = FileStore()
 
 
-@api.post("/api/v2/Files", limited_by=(Metric.NUMBER_OF_FILES, Metric.USED_FILE_STORAGE_SPACE))
-def upload_file(new: NewFile, caller: Caller, allowance: Allowance) -> Created[CreatedFileOut]:
+def uploaded_before(upload: UploadId, caller: Caller) -> Created[CreatedFileOut] | None:
+    """The answer to an upload that is repeated; None if there is no file yet."""
+    try:
+        file = store.get(upload.as_id_of(FileId), now=clock.now()).file
+    except RecordNotFound:
+        return None
+    if not file.belongs_to_its_creator(caller):
+        raise RecordNotFound("Upload")  # its token is somebody else's
+    return _created(file)
+
+
+@api.post(
+    "/api/v2/Files",
+    limited_by=(Metric.NUMBER_OF_FILES, Metric.USED_FILE_STORAGE_SPACE),
+    large=uploaded_before,
+)
+def upload_file(new: NewFile, caller: Caller, allowance: Allowance, context: RequestContext) -> Created[CreatedFileOut]:
     """Keep a file; the caller owns it, whatever the form says (section 3.1)."""
     file, event = domain.upload(
         caller,
@@ -39,8 +54,13 @@ def upload_file(new: NewFile, caller: Caller, allowance: Allowance) -> Created[C
         expires_at=new.expires_at,
         owner_signature=new.owner_signature,
         now=clock.now(),
+        new_id=lambda: context.upload.as_id_of(FileId) if context.upload else FileId.new(),
     )
     store.add(file, new.content.content, new.encrypted_properties, event, allowance)
+    return _created(file)
+
+
+def _created(file: File) -> Created[CreatedFileOut]:
     return Created(CreatedFileOut.of(file), location=f"/api/v2/Files/{file.id}")
 
 

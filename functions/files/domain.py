@@ -83,6 +83,10 @@ class File:
         if caller.address != self.created_by:
             raise Forbidden
 
+    def belongs_to_its_creator(self, caller: Caller) -> bool:
+        """Whether the caller has created it and nobody else has become its owner."""
+        return self.created_by == self.owner == caller.address
+
     def opens_to(self, token: str) -> bool:
         """Whether it is this file's token."""
         return hmac.compare_digest(token.encode(), self.ownership_token.encode())

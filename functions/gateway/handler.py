@@ -9,7 +9,7 @@ from backbone.invocations import entry_point
 from functions.gateway.api import api
 
 _routed = lambda_handler(api)
-_unrouted = Unrouted(Path(__file__).with_name("routes.json"))
+_unrouted = Unrouted.of_table(Path(__file__).with_name("routes.json"))
 
 
 @entry_point

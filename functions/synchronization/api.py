@@ -5,7 +5,7 @@ from datetime import datetime
 from backbone import clock
 from backbone.caller import Caller
 from backbone.errors import RecordNotFound
-from backbone.http import Api, Created, Page, PageOf, page_of
+from backbone.http import Api, Created, Page, PageOf, not_again, page_of
 from backbone.ids import SyncRunId
 from functions.synchronization import datawallet, sync_runs
 from functions.synchronization.domain import BEFORE_THE_FIRST, Change, ExternalEvent, Head, SyncRun
@@ -55,7 +55,7 @@ def get_modifications(
     return found.map(ModificationOut.of)
 
 
-@api.post("/api/v2/Datawallet/Modifications")
+@api.post("/api/v2/Datawallet/Modifications", large=not_again)
 def push_modifications(request: PushRequest, stated: StatedVersion, caller: Caller) -> Created[PushedOut]:
     """Append modifications outside a sync run."""
     drafts = [modification.draft() for modification in request.modifications]

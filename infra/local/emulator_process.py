@@ -26,6 +26,8 @@ from ministack.core.responses import request_scope
 from ministack.services import dynamodb, eventbridge, lambda_svc, s3, sns
 from ministack.services.cloudformation import _stacks, provisioners
 
+from infra.local import rest_api_to_s3
+
 _kill_workers = lambda_runtime.kill_workers
 _WAITING = "-sse"
 """What the name of the function ends with that serves server-sent events."""
@@ -270,6 +272,7 @@ if __name__ == "__main__":
     _repeat_what_stream_readers_report()
     _hand_events_over_as_lambda_does()
     _let_invocations_end_before_an_update_takes_their_worker()
+    rest_api_to_s3.mend()
     folders, sys.argv[1:] = sys.argv[1:], []
     try:
         main()

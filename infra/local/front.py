@@ -80,16 +80,16 @@ def _passing_on(edge: Edge, session: aiohttp.ClientSession) -> Handler:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return too_large()
-        destination = edge.destination(request.method, request.path, body)
+        destination = edge.destination(request.method, request.raw_path, body)
         if destination is None:
             return too_large()
         headers = _handed_on(request)
-        if request.method == "OPTIONS":
+        if request.method == "OPTIONS" and not edge.is_mapped(request.raw_path):
             return await edge.default_route(request, headers)
         try:
             async with session.request(
                 request.method,
-                URL(destination + request.raw_path, encoded=True),
+                URL(destination, encoded=True),
                 headers=headers,
                 data=body or None,
                 allow_redirects=False,

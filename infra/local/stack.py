@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import yaml
@@ -42,6 +42,8 @@ CLIENT_SECRET = "test"
 DEFAULT_TIER = "Basic"
 ADMIN_KEY = "test"
 
+_MAPPED = {"/api/v2/Files": "FilesUploadsApiId", "/api/v2/Datawallet/Modifications": "PushesUploadsApiId"}
+"""What a custom domain sends to REST APIs that take large bodies, and the outputs that name them."""
 _EMULATOR_PORT_FILE = "emulator-port"
 _WARMING_THREADS = 4
 _ARTIFACTS = "artifacts"
@@ -137,7 +139,8 @@ class LocalStack:
             self._uploads = UploadServer(self.folder, self.environment())
             self._warm_up()
             self._uploads.wait()
-        consumer = self._edge("ApiId", "gateway", uploads_url=self._uploads.url)
+        mapped = {path: self.outputs[name] for path, name in _MAPPED.items() if name in self.outputs}
+        consumer = self._edge("ApiId", "gateway", uploads_url=self._uploads.url, mapped=mapped)
         admin = self._edge("AdminApiId", "admin")
         self._front = Front([(consumer, self._consumer_api), (admin, self._admin_api)], self._events)
         self._front.start()
@@ -220,13 +223,21 @@ class LocalStack:
         with contextlib.suppress(self.client("ssm").exceptions.ParameterAlreadyExists):
             self.client("ssm").put_parameter(Name=name, Value=value, Type="String")
 
-    def _edge(self, api_id: str, default_function: str, *, uploads_url: str | None = None) -> Edge:
+    def _edge(
+        self,
+        api_id: str,
+        default_function: str,
+        *,
+        uploads_url: str | None = None,
+        mapped: Mapping[str, str] = MappingProxyType({}),
+    ) -> Edge:
         return Edge(
             self.emulator.endpoint,
             self.outputs[api_id],
             f"{STACK}-{default_function}",
             self.client("lambda"),
             uploads_url=uploads_url,
+            mapped=mapped,
         )
 
     def _warm_up(self) -> None:

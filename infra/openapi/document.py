@@ -49,8 +49,8 @@ DOCUMENTS = (
         ROOT / "functions" / "pages" / "files" / "openapi.json",
         "2",
         _OF_CLIENTS,
-        # As the reference's (misc.md, section 6).
-        ("/connect/", "/api/poc/", "/docs"),
+        # As the reference's (misc.md, section 6), and where redirects lead.
+        ("/connect/", "/api/poc/", "/docs", "/api/v2/Uploads/"),
         {
             "oauth2": {
                 "type": "oauth2",

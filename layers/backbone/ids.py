@@ -7,7 +7,7 @@ characters, right alphabet; a shorter one is valid and simply not found.
 import secrets
 import string
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -66,6 +66,9 @@ class Id(str):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         pattern = f"^{cls.prefix}[A-Za-z0-9]{{0,{LENGTH - len(cls.prefix)}}}$"
         return {"type": "string", "pattern": pattern}
+
+
+IdT = TypeVar("IdT", bound=Id)
 
 
 class ChallengeId(Id):
@@ -151,6 +154,16 @@ class FileId(Id):
     """`FIL…`"""
 
     prefix = "FIL"
+
+
+class UploadId(Id):
+    """`UPL…`, a body that is stored before a function sees it (`backbone.http.uploads`)."""
+
+    prefix = "UPL"
+
+    def as_id_of(self, kind: type[IdT]) -> IdT:
+        """The id of what the body becomes: the same each time it is asked for."""
+        return kind(kind.prefix + self[len(self.prefix) :])
 
 
 class SyncRunId(Id):

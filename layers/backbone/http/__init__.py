@@ -24,6 +24,7 @@ from backbone.http.models import (
 from backbone.http.naming import camel_case
 from backbone.http.paging import Page, PageOf, page_of
 from backbone.http.results import Created, NoContent, Raw
+from backbone.http.uploads import not_again
 
 __all__ = [
     "Api",
@@ -53,5 +54,6 @@ __all__ = [
     "UploadedFile",
     "camel_case",
     "lambda_handler",
+    "not_again",
     "page_of",
 ]

@@ -6,7 +6,7 @@ errors and wrap results, so that a route holds nothing but its own logic.  Order
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 from chalice.app import Blueprint, Request, Response
@@ -18,6 +18,8 @@ from backbone.errors import BackboneError, InvalidInput
 from backbone.http import responses
 from backbone.http.binding import Binder, UnsupportedMediaType
 from backbone.http.context import RequestContext
+from backbone.http.uploads import Answered, FollowUp, location_of
+from backbone.ids import UploadId
 from backbone.observability import logger
 from backbone.quotas import Allowance, Metric
 
@@ -68,9 +70,14 @@ class Api(Blueprint):
         """Serve GET on `path`."""
         return self._serve("GET", path)
 
-    def post(self, path: str, *, limited_by: tuple[Metric, ...] = ()) -> Callable[[ViewT], ViewT]:
-        """Serve POST on `path`; what it does is counted as `limited_by` says (`backbone.quotas.allowance`)."""
-        return self._serve("POST", path, limited_by=limited_by)
+    def post(
+        self, path: str, *, limited_by: tuple[Metric, ...] = (), large: Answered | None = None
+    ) -> Callable[[ViewT], ViewT]:
+        """Serve POST on `path`; what it does is counted as `limited_by` says (`backbone.quotas.allowance`).
+
+        `large`: it also takes bodies that no invocation takes (`backbone.http.uploads`).
+        """
+        return self._serve("POST", path, limited_by=limited_by, large=large)
 
     def put(self, path: str, *, limited_by: tuple[Metric, ...] = ()) -> Callable[[ViewT], ViewT]:
         """Serve PUT on `path`; what it does is counted as `limited_by` says (`backbone.quotas.allowance`)."""
@@ -85,7 +92,13 @@ class Api(Blueprint):
         return self._serve("DELETE", path)
 
     def _serve(
-        self, method: str, path: str, *, admit: Admit | None = None, limited_by: tuple[Metric, ...] = ()
+        self,
+        method: str,
+        path: str,
+        *,
+        admit: Admit | None = None,
+        limited_by: tuple[Metric, ...] = (),
+        large: Answered | None = None,
     ) -> Callable[[ViewT], ViewT]:
         admit = admit or self.admit
 
@@ -98,13 +111,24 @@ class Api(Blueprint):
             def handle(**path_values: str) -> Response:
                 return answer(self.current_request, path_values, binder, view, admit, limit)
 
-            anonymous = admit is everybody
-            self.endpoints.append(Endpoint(method, path, self.function, self.service, view, anonymous, limited_by))
-            # '*/*': whether a content type fits is decided by the binder, because Chalice's 415 has another shape.
-            self.route(path, methods=[method], content_types=["*/*"], name=view.__name__)(handle)
+            def handle_stored(upload: str) -> Response:
+                assert large is not None
+                follow_up = FollowUp(self.service, upload, large)
+                return answer(self.current_request, {}, binder, view, admit, limit, follow_up)
+
+            endpoint = Endpoint(method, path, self.function, self.service, view, admit is everybody, limited_by)
+            self._add(endpoint, view.__name__, handle)
+            if large is not None:
+                stored = replace(endpoint, method="GET", path=location_of(path))
+                self._add(stored, f"{view.__name__}_stored", handle_stored)
             return view
 
         return register
+
+    def _add(self, endpoint: Endpoint, name: str, handle: Callable[..., Response]) -> None:
+        self.endpoints.append(endpoint)
+        # '*/*': whether a content type fits is decided by the binder, because Chalice's 415 has another shape.
+        self.route(endpoint.path, methods=[endpoint.method], content_types=["*/*"], name=name)(handle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +158,7 @@ def answer(
     view: Callable[..., Any],
     admit: Admit = everybody,
     limit: Limit | None = None,
+    follow_up: FollowUp | None = None,
 ) -> Response:
     """Run one request through authentication, binding, the route and the envelope; never raises."""
     context = RequestContext.of(request)
@@ -144,8 +169,16 @@ def answer(
         maintenance.refuse_while_closed()
         admitted = admit(request)
         caller = _caller(request, binder)
-        arguments = binder.bind(request, path_values, caller, context)
-        result = limit.call(view, arguments, caller) if limit else view(**arguments)
+
+        def route(with_body: Request, upload: UploadId | None = None) -> Any:
+            arguments = binder.bind(with_body, path_values, caller, replace(context, upload=upload))
+            return limit.call(view, arguments, caller) if limit else view(**arguments)
+
+        if follow_up is None:
+            result = route(request)
+        else:
+            assert caller is not None  # the route asks for one
+            result = follow_up.run(request, caller, route)
         response = responses.success(result, context)
     except access_tokens.Unauthorized as refusal:
         response = responses.unauthorized(refusal.problem, context)

@@ -10,6 +10,7 @@ from typing import Any
 from chalice.app import Request
 
 from backbone import clock
+from backbone.ids import UploadId
 from backbone.settings import settings
 
 CORRELATION_ID_LENGTH = 100
@@ -31,6 +32,8 @@ class RequestContext:
     origin: str | None
     base_url: str
     accept: str = "*/*"
+    upload: UploadId | None = None
+    """Under which the body was stored, if it was (`backbone.http.uploads`); the same when the request is repeated."""
 
     @property
     def route(self) -> str:
@@ -64,8 +67,9 @@ class RawRequest:
 
 def _base_url(request: Request) -> str:
     scheme = request.headers.get("x-forwarded-proto", "https")
-    forwarded = request.headers.get("x-forwarded-host") if settings().trust_forwarded_host else None
-    host = forwarded or request.headers.get("host", "")
+    # The first is what a distribution says (infra/distribution.yaml).
+    forwarded = ("x-backbone-host", "x-forwarded-host") if settings().trust_forwarded_host else ()
+    host = next((host for name in (*forwarded, "host") if (host := request.headers.get(name))), "")
     return f"{scheme}://{host}{base_path_of(request.context)}"
 
 

@@ -120,13 +120,14 @@ def _response(status: int, body: str | bytes, context: RequestContext, headers: 
         "X-Response-Duration-ms": str(elapsed),
         "X-Trace-Id": context.trace_id,
         "X-Correlation-ID": context.correlation_id,
-        **_cors_headers(context.origin),
+        **cors_headers(context.origin),
         **headers,
     }
     return Response(body=body, status_code=status, headers=all_headers)
 
 
-def _cors_headers(origin: str | None) -> dict[str, str]:
+def cors_headers(origin: str | None) -> dict[str, str]:
+    """What lets a browser on a page of `origin` read the response (http-common.md, section 9)."""
     allowed = settings().cors_allowed_origins
     if not origin or not allowed or (origin not in allowed and "*" not in allowed):
         return {}

@@ -11,6 +11,7 @@ from tests.support.api import Answer, InProcessApi, new_caller
 from tests.support.builders import given_identity
 from tests.support.metering import metered
 from tests.unit.files.uploads import FILES, WRONG, claim, form, post, regenerate, upload, validate
+from tests.unit.uploads.large import follow, stored_form
 
 pytestmark = pytest.mark.local_dynamodb
 
@@ -47,6 +48,19 @@ def test_an_upload_costs_one_read_of_quotas_and_one_transaction_whatever_its_siz
     upload(api, caller, **REAL)  # the tier is known, and there are counts
 
     assert cost(lambda: post(api, form(content, **REAL), caller), 201) == ([BATCH, TRANSACT], 3, 2 * ITEM + 2 * 2)
+
+
+def test_a_form_that_was_stored_costs_one_read_more_and_the_same_answer_again_only_that(api: InProcessApi) -> None:
+    caller = new_caller()
+    given_identity(caller.address)
+    upload(api, caller, **REAL)
+    location = stored_form(caller, b"x", **REAL)
+
+    first = cost(lambda: follow(api, location, caller), 201)
+    again = cost(lambda: follow(api, location, caller), 201)
+
+    assert first == ([GET, BATCH, TRANSACT], 1 + 3, 2 * ITEM + 2 * 2)
+    assert again == ([GET], 1, 0)
 
 
 def test_reading_costs_one_read(api: InProcessApi) -> None:

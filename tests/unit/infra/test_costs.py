@@ -13,6 +13,8 @@ from tests.bench.cluster import bill
 from tests.bench.prices import tiered
 
 FREE_AT_REST = {
+    *("AWS::ApiGateway::Authorizer", "AWS::ApiGateway::Deployment", "AWS::ApiGateway::GatewayResponse"),
+    *("AWS::ApiGateway::Method", "AWS::ApiGateway::Resource", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage"),
     *("AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route"),
     *("AWS::ApiGatewayV2::Stage", "AWS::DynamoDB::Table", "AWS::Events::EventBus", "AWS::Events::Rule"),
     *("AWS::IAM::ManagedPolicy", "AWS::IAM::Role", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping"),
@@ -71,7 +73,7 @@ def test_what_costs_money_at_rest_is_off_unless_asked_for() -> None:
         "AlarmTopicArn": "",
         "AlarmDetail": "essential",
         "CloudWatchDashboard": "false",
-        "LargeUploads": "false",
+        "LargeUploads": "s3",
         "TableEncryption": "aws-owned",
     }
 
