@@ -78,7 +78,8 @@ def finish_deletion_after_relationships(event: IdentityDataDeleted, envelope: Ev
 def _finish_deletion(address: Address, deletion_process_id: IdentityDeletionProcessId) -> None:
     """Nothing is left when its mailbox is empty; what the changes of its relationships have not emptied yet, we do."""
     if relationships.has_left_all(deletion_process_id):
-        deletions.empty_mailbox(address, now=clock.now())
+        if not deletions.has_confirmed(deletion_process_id):
+            deletions.empty_mailbox(address, now=clock.now())
         deletions.confirm(address, deletion_process_id, now=clock.now())
 
 

@@ -7,7 +7,7 @@ mailbox is the list of what is left to do: a record leaves it in the one transac
 from datetime import datetime
 
 from backbone.addresses import Address, anonymised_address
-from backbone.deletion import confirm_deletion
+from backbone.deletion import confirm_deletion, is_confirmed
 from backbone.dynamodb import Item, Key, Table, TransactionFailed, Write, batch_get, delete_all, transact
 from backbone.events import carried
 from backbone.events.deletion import IdentityDataDeleted
@@ -127,6 +127,10 @@ class DeletionStore:
         keys = [_key(item) for item in self._table.query_all("pk = :message", {"message": message_id})]
         delete_all(self._table, (key for key in keys if key != items.message_key(message_id)))
         self._table.delete(items.message_key(message_id))
+
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id)
 
     def confirm(self, address: Address, deletion_process_id: IdentityDeletionProcessId, *, now: datetime) -> None:
         """Say that nothing is left.  1 write (1 WCU; 3 when it is said again)."""

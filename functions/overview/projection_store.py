@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from backbone import clock
 from backbone.addresses import Address
 from backbone.dynamodb import ConditionFailed, Item, Table, TransactionFailed, Write, transact
 from backbone.settings import settings
@@ -83,19 +84,22 @@ class ProjectionStore:
 
     def raise_last_log_in(self, address: Address, at: datetime) -> bool:
         """1 write (1 WCU, and 2 for one index).  False without the identity; a later one stays."""
-        return self._raise(address, Field.LAST_LOGIN_AT, at)
+        return self._raise(address, Field.LAST_LOGIN_AT, at, at)
 
-    def raise_datawallet_version(self, address: Address, version: int) -> bool:
+    def raise_datawallet_version(self, address: Address, version: int, at: datetime) -> bool:
         """1 write (1 WCU, and 9 for the indexes).  False without the identity; a higher one stays."""
-        return self._raise(address, Field.DATAWALLET_VERSION, version)
+        return self._raise(address, Field.DATAWALLET_VERSION, version, at)
 
-    def _raise(self, address: Address, field: Field, value: Value) -> bool:
+    def _raise(self, address: Address, field: Field, value: Value, at: datetime) -> bool:
         changed = items.attributes_of(field, value, address)
         plain = items.ATTRIBUTES[field]
         expression = ", ".join(f"#{name} = :{name}" for name in changed)
-        condition = f"attribute_exists(pk) AND (attribute_not_exists(#{plain}) OR #{plain} < :{plain})"
+        # What happened before the identity registered happened to an earlier one with its address.
+        condition = f"#{items.ATTRIBUTES[Field.CREATED_AT]} <= :at"
+        condition += f" AND (attribute_not_exists(#{plain}) OR #{plain} < :{plain})"
+        values = {**changed, "at": clock.render(at)}
         try:
-            self._table.update(items.identity_key(address), f"SET {expression}", changed, condition=condition)
+            self._table.update(items.identity_key(address), f"SET {expression}", values, condition=condition)
         except ConditionFailed as lost:
             return lost.item is not None
         return True

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from backbone.addresses import Address, anonymised_address
-from backbone.deletion import confirm_deletion
+from backbone.deletion import confirm_deletion, is_confirmed
 from backbone.dynamodb import (
     TRANSACTION_LIMIT,
     ConditionFailed,
@@ -18,7 +18,7 @@ from backbone.dynamodb import (
 from backbone.errors import RecordNotFound
 from backbone.events.deletion import IdentityDataDeleted
 from backbone.events.devices import IdentityDeleted
-from backbone.ids import RelationshipId, RelationshipTemplateId, random_text
+from backbone.ids import IdentityDeletionProcessId, RelationshipId, RelationshipTemplateId, random_text
 from backbone.readmodels.relationships import pair_key, relationship_key, table
 from backbone.settings import settings
 from functions.relationships import counting, deletion_domain
@@ -139,6 +139,10 @@ class DeletionStore:
                     self._templates.withdraw(allocation)
             else:
                 return
+
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id)
 
     def confirm(self, deletion: IdentityDeleted, *, now: datetime) -> None:
         """Say that nothing is left.  1 write (1 WCU; 3 when it is said again)."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from backbone import clock
 from backbone.addresses import Address
 from backbone.dynamodb import BATCH_READ_LIMIT, ConditionFailed, Item, Key, Table, batch_get
 from backbone.events import DomainEvent, carried, carried_by
@@ -24,6 +25,7 @@ class GivenAllocation:
     """An allocation of a template; `told` are the ids of the events it carries."""
 
     allocated_by: Address
+    allocated_at: datetime
     key: Key
     told: frozenset[str]
 
@@ -69,7 +71,8 @@ class PartyStore:
             for head in batch_get(*((self._table, relationship_key(id)) for id in some)):
                 if head is not None:
                     peer = head["to"] if head["from"] == address else head["from"]
-                    yield Tie(RelationshipId(head["pk"]), Address(peer), Status(head["status"]), _told(head))
+                    created_at, told = clock.parse(head["createdAt"]), _told(head)
+                    yield Tie(RelationshipId(head["pk"]), Address(peer), Status(head["status"]), created_at, told)
 
     def allocations_of_templates_by(self, creator: Address) -> Iterator[GivenAllocation]:
         """Who has allocated the templates of an identity.
@@ -81,7 +84,8 @@ class PartyStore:
             condition, values = "pk = :pk AND begins_with(sk, :allocation)", {"pk": template_id, "allocation": "A#"}
             for item in self._table.query_all(condition, values):
                 key = {"pk": item["pk"], "sk": item["sk"]}
-                yield GivenAllocation(Address(item["allocatedBy"]), key, _told(item))
+                allocated_at = clock.parse(item["allocatedAt"])
+                yield GivenAllocation(Address(item["allocatedBy"]), allocated_at, key, _told(item))
 
     def tell(self, tie: Tie, news: News, *, at: datetime) -> None:
         """Let the relationship carry an event for the peer.  1 write (1 WCU per KB), none if it carries it already.

@@ -136,7 +136,10 @@ def _receive(owner: Address, type: str, payload: Mapping[str, str], envelope: Ev
     """One event on the feed of `owner`."""
 
     def decide() -> Change:
-        return external_events.receive(store.head(owner), type, dict(payload), cause=envelope.id, now=clock.now())
+        head = store.head(owner)
+        if not head.is_meant_at(envelope.time):
+            return Change.of(head, clock.now())
+        return external_events.receive(head, type, dict(payload), cause=envelope.id, now=clock.now())
 
     _once(decide)
 
@@ -154,7 +157,7 @@ def _receive_message(recipient: MessageRecipient, message_id: MessageId, envelop
 
     def decide() -> Change:
         head, relationship = store.head_and_relationship(owner, relationship_id)
-        if relationship is None:  # removed thirty days after both sides left it
+        if relationship is None or not head.is_meant_at(envelope.time):  # removed thirty days after both sides left it
             return Change.of(head, clock.now())
         left = owner in relationship.decomposed_by
         delivery = external_events.delivery_of_message(

@@ -19,8 +19,8 @@ store = DeletionStore(SyncStore())
 @deletion_consumers.on(IdentityDeleted)
 def delete_synchronization(event: IdentityDeleted, envelope: EventEnvelope) -> None:
     """Datawallet, runs and events go.  What is deleted stays so: whoever breaks off is called again and goes on."""
-    store.close(event.identity_address, now=clock.now())
-    store.delete_all_but_head(event.identity_address)
+    if store.close(event.identity_address, event.deletion_process_id, now=clock.now()):
+        store.delete_all_but_head(event.identity_address)
     confirmation = IdentityDataDeleted(
         identity_address=event.identity_address,
         deletion_process_id=event.deletion_process_id,

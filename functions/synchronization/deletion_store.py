@@ -5,14 +5,14 @@ from datetime import datetime
 
 from backbone import clock
 from backbone.addresses import Address
-from backbone.deletion import confirm_deletion
-from backbone.dynamodb import Key, Table, delete_all
+from backbone.deletion import confirm_deletion, deletion_mark_key, is_confirmed
+from backbone.dynamodb import Key, Table, TransactionFailed, Write, delete_all, transact
 from backbone.events.deletion import IdentityDataDeleted
-from backbone.ids import random_text
+from backbone.ids import IdentityDeletionProcessId, random_text
 from backbone.settings import settings
 from functions.synchronization import items
 from functions.synchronization.errors import IdentityIsDeleted
-from functions.synchronization.store import REVISION_LENGTH, LostRace, SyncStore
+from functions.synchronization.store import REVISION_LENGTH, SyncStore
 
 
 class DeletionStore:
@@ -20,7 +20,8 @@ class DeletionStore:
 
     So the head is closed first: from then on nothing is written there any more, neither by a device whose access token
     is still good nor by a domain event that comes late.  Then all the rest can be deleted at leisure, payloads by way
-    of the stream.  The closed head goes by its TTL, when no domain event can come any more.
+    of the stream.  The closed head goes by its TTL, when no domain event can come any more, or with the first change by
+    an identity that has registered again with the same key.
     """
 
     def __init__(self, store: SyncStore) -> None:
@@ -30,19 +31,27 @@ class DeletionStore:
     def _table(self) -> Table:
         return Table(settings().synchronization_table)
 
-    def close(self, owner: Address, *, now: datetime) -> None:
-        """1 read, 1 write (1 RCU, 1 WCU); again when a device was faster.  A change begun before is finished first."""
-        while True:
+    def close(self, owner: Address, deletion_process_id: IdentityDeletionProcessId, *, now: datetime) -> bool:
+        """Whether there may be something to delete: not if this deletion is over, because then what is there belongs
+        to an identity that has registered again.
+
+        2 reads, 1 transaction (2 RCU, 4 WCU); again when a device was faster.  A change begun before is finished first.
+        """
+        while not self.has_confirmed(deletion_process_id):
             try:
                 head = self._store.head(owner)
             except IdentityIsDeleted:
-                return
+                return True
             closed = items.closed_head_item(owner, random_text(REVISION_LENGTH), now)
             try:
-                self._store.put_head(closed, head.revision)
-            except LostRace:
+                transact([self._store.putting_head(closed, head.revision), self._unconfirmed(deletion_process_id)])
+            except TransactionFailed:
                 continue
-            return
+            return True
+        return False
+
+    def _unconfirmed(self, deletion_process_id: IdentityDeletionProcessId) -> Write:
+        return self._table.checking(deletion_mark_key(deletion_process_id), "attribute_not_exists(pk)")
 
     def delete_all_but_head(self, owner: Address) -> int:
         """How many items there were.
@@ -54,6 +63,10 @@ class DeletionStore:
     def _keys(self, owner: Address) -> Iterator[Key]:
         found = self._table.query_all("pk = :pk", {"pk": owner}, project="pk, sk")
         return ({"pk": item["pk"], "sk": item["sk"]} for item in found if item["sk"] != items.HEAD)
+
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id)
 
     def confirm(self, deleted: IdentityDataDeleted) -> None:
         """1 write (1 WCU).  pk = `DELETED#<process id>`, sk = `DELETED`; TTL a month."""

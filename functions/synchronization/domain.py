@@ -137,7 +137,8 @@ class Head:
     `version` is the datawallet's (None: there is no datawallet).  Indices are the highest handed out.  `fresh` and
     `failed` count the queued events outside the open run without and with errors.  `pushed` counts modifications by
     windows of time, for quotas.  `compaction_at` is when somebody looks for superseded modifications (None: there are
-    none).  `revision` is the store's.
+    none).  `began_at` is when the identity registered, if its address has had a deleted one before: what is told of an
+    earlier time is not for it.  `revision` is the store's.
     """
 
     owner: Address
@@ -150,12 +151,17 @@ class Head:
     failed: int = 0
     pushed: Mapping[str, int] = field(default_factory=dict)
     compaction_at: datetime | None = None
+    began_at: datetime | None = None
     revision: str | None = None
 
     @property
     def highest_index(self) -> int | None:
         """The index of the newest modification, None as long as there is none."""
         return None if self.modification_index == BEFORE_THE_FIRST else self.modification_index
+
+    def is_meant_at(self, instant: datetime) -> bool:
+        """Whether what happened then can concern this identity, and not an earlier one with its address."""
+        return self.began_at is None or instant >= self.began_at
 
 
 @dataclass(frozen=True, slots=True)

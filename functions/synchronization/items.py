@@ -44,6 +44,7 @@ QUEUE = "EVENT#"
 PAYLOAD = "encryptedPayload"
 LOG = "log"
 TIMER = "TIMER"
+BEGAN_AT = "beganAt"
 
 REPEATS_EXPECTED_FOR = timedelta(days=30)
 """A queue and its dead letters keep a domain event for 14 days each."""
@@ -113,15 +114,22 @@ def head_item(change: Change, revision: str) -> Item:
         "failed": head.failed,
         datawallets.PUSHED: dict(head.pushed) or None,
         "compactionAt": clock.render(head.compaction_at) if head.compaction_at else None,
+        BEGAN_AT: clock.render(head.began_at) if head.began_at else None,
         "revision": revision,
         "events": carried(change.raised, change.at),
     }
 
 
 def head_of(owner: Address, item: Item | None) -> Head:
-    """The head; an identity of which nothing is known has one, too."""
+    """The head; an identity of which nothing is known has one, too.
+
+    A closed one is that of a new identity: the next change takes its place (`opened`).
+    """
     if item is None:
         return Head(owner)
+    began_at = clock.parse(item[BEGAN_AT]) if BEGAN_AT in item else None
+    if is_closed(item):
+        return Head(owner, began_at=began_at, revision=item["revision"])
     run, compaction_at = item.get("run"), item.get("compactionAt")
     return Head(
         owner=owner,
@@ -134,12 +142,13 @@ def head_of(owner: Address, item: Item | None) -> Head:
         failed=item["failed"],
         pushed=datawallets.pushed(item),
         compaction_at=clock.parse(compaction_at) if compaction_at else None,
+        began_at=began_at,
         revision=item["revision"],
     )
 
 
 def closed_head_item(owner: Address, revision: str, now: datetime) -> Item:
-    """What takes the head's place when the identity is deleted: nothing follows it."""
+    """What takes the head's place when the identity is deleted: nothing follows it, unless it registers again."""
     ttl = clock.epoch_seconds(now + REPEATS_EXPECTED_FOR)
     return {"pk": owner, "sk": HEAD, "closed": True, "revision": revision, "ttl": ttl}
 
@@ -147,6 +156,11 @@ def closed_head_item(owner: Address, revision: str, now: datetime) -> Item:
 def is_closed(head: Item) -> bool:
     """Whether the identity is deleted."""
     return "closed" in head
+
+
+def opened(closed: Item, began_at: datetime) -> Item:
+    """The closed head as an identity finds it that has registered again since."""
+    return {**closed, BEGAN_AT: clock.render(began_at)}
 
 
 def has_log(head: Item) -> bool:

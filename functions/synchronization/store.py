@@ -229,8 +229,7 @@ class SyncStore:
         if not entries and not guards:
             self.put_head(head, change.head.revision)
         elif write_ahead_log.fits_one_transaction(entries, others=1 + len(guards), inline_bytes=_inline_bytes()):
-            condition, values = _unmoved(change.head.revision)
-            moving = self._table.putting(head, condition=condition, values=values)
+            moving = self.putting_head(head, change.head.revision)
             writes = _in_parallel(self._write, entries, transfers=_has_large_payloads(entries))
             try:
                 dynamodb.transact([moving, *(guard for guard, _ in guards), *writes])
@@ -263,6 +262,11 @@ class SyncStore:
             guards.append((still, LostRace()))
         return guards
 
+    def putting_head(self, head: Item, revision: str | None) -> Write:
+        """The part of a transaction that moves the head from this revision."""
+        condition, values = _unmoved(revision)
+        return self._table.putting(head, condition=condition, values=values)
+
     def put_head(self, head: Item, revision: str | None) -> None:
         """1 put (1 WCU).  Raises `LostRace` when the head does not have this revision any more."""
         condition, values = _unmoved(revision)
@@ -276,15 +280,22 @@ class SyncStore:
     def _settled(self, read: Callable[[], tuple[Item | None, ReadT]]) -> tuple[Item | None, ReadT]:
         """Read the head and what goes with it, after finishing whatever somebody has left unfinished.
 
-        Raises `IdentityIsDeleted`.
+        A closed head costs one read more (1 RCU): an identity that has registered again since begins anew, anybody else
+        gets `IdentityIsDeleted`.
         """
         while True:
             head, rest = read()
             if head is not None and items.is_closed(head):
-                raise IdentityIsDeleted
+                return self._opened(head), rest
             if head is None or not items.has_log(head):
                 return head, rest
             self._finish(head)
+
+    def _opened(self, closed: Item) -> Item:
+        began_at = identities.life_at(closed["pk"])
+        if began_at is None:
+            raise IdentityIsDeleted
+        return items.opened(closed, began_at)
 
     def _finish(self, head: Item) -> None:
         """Apply the head's log and remove it (write_ahead_log.py).  Several may do so at the same time."""

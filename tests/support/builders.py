@@ -9,7 +9,7 @@ from backbone import clock, dynamodb
 from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.dynamodb import write
-from backbone.ids import DeviceId, RelationshipTemplateId, TierId, random_text
+from backbone.ids import DeviceId, IdentityDeletionProcessId, RelationshipTemplateId, TierId, random_text
 from backbone.quotas import Metric, Period
 from backbone.quotas import store as quotas_store
 from backbone.readmodels import identities, tiers
@@ -49,6 +49,7 @@ def given_identity(
     deletion_grace_period_ends_at: datetime | None = None,
     backup_device_id: DeviceId | None = None,
     tier_id: TierId = TIER,
+    created_at: datetime = LONG_AGO,
 ) -> Identity:
     """An identity without devices (owner: devices)."""
     identity = Identity(
@@ -58,12 +59,17 @@ def given_identity(
         client_id="test",
         tier_id=tier_id,
         status=IdentityStatus(status),
-        created_at=LONG_AGO,
+        created_at=created_at,
         deletion_grace_period_ends_at=deletion_grace_period_ends_at,
         backup_device_id=backup_device_id,
     )
     identities.table().put({**identity_key(address), **identity_item(identity)})
     return identity
+
+
+def process_of(address: Address) -> IdentityDeletionProcessId:
+    """The id of the process that deletes an identity: always the same one (owner: devices)."""
+    return IdentityDeletionProcessId(f"IDP{address[-17:]}")
 
 
 def given_device(

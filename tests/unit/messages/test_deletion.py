@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from backbone import clock
+from backbone.deletion import deletion_mark_key
 from backbone.dynamodb import Table
 from backbone.ids import MessageId, RelationshipId
 from backbone.readmodels import relationships
@@ -16,10 +17,9 @@ from functions.messages.domain import SENDING_TIME, Destination, Dispatch, NoRel
 from functions.messages.mailbox_store import MailboxStore
 from functions.messages.store import MessageStore
 from tests.support.api import InProcessApi, new_caller
-from tests.support.builders import LONG_AGO, given_relationship
+from tests.support.builders import LONG_AGO, given_relationship, process_of
 from tests.support.witness import witnessed
 from tests.unit.messages.deletion_scenes import (
-    PROCESS,
     PSEUDONYM,
     Circle,
     begun,
@@ -269,7 +269,7 @@ class TestTheEnd:
         assert traces(circle.s) == []
         assert seen.told("IdentityDataDeleted")[-1] == {
             "identityAddress": circle.s.address,
-            "deletionProcessId": PROCESS,
+            "deletionProcessId": process_of(circle.s.address),
             "service": "messages",
             "aggregates": [],
         }
@@ -320,7 +320,7 @@ class TestTheEnd:
         with pytest.raises(MessageOnItsWay):
             relationships_are_left(circle.s)
 
-        assert table().get({"pk": f"DELETED#{PROCESS}", "sk": "DELETED"}) is None
+        assert table().get(deletion_mark_key(process_of(circle.s.address))) is None
 
 
 def test_many_recipients_may_share_the_pseudonym(api: InProcessApi) -> None:

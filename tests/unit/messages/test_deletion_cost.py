@@ -41,13 +41,13 @@ def test_a_deleted_recipient(circle: Circle, number: int) -> None:
 
 
 def test_the_end_costs_a_query(circle: Circle) -> None:
-    """data-model.md, messages: deletion of an identity: at the end 1 get, 1 query, 1 put"""
+    """data-model.md, messages: deletion of an identity: at the end 2 gets, 1 query, 1 put"""
     circle.sent()
     left(circle.r1, circle.s, circle.to_r1)
 
     cost = cost_of(lambda: relationships_are_left(circle.r1))
 
-    assert cost.calls == ["PutItem", GET, QUERY, "PutItem"]  # the first put is the mark of Relationships
+    assert cost.calls == ["PutItem", GET, GET, QUERY, "PutItem"]  # the first put is the mark of Relationships
 
 
 def test_removing_an_orphan(circle: Circle) -> None:
