@@ -34,7 +34,7 @@ class DeletionStore:
         try:
             self._table.update(
                 key,
-                "SET createdBy = :pseudonym, modifiedBy = :address REMOVE #onRemoval",
+                "SET createdBy = :pseudonym REMOVE #onRemoval, #events",
                 {"pseudonym": pseudonym, "address": address},
                 condition="createdBy = :address AND #owner <> :address",
             )

@@ -1,7 +1,9 @@
 """The synchronization of an identity that is being deleted."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from backbone import clock
 from backbone.addresses import Address
@@ -10,7 +12,8 @@ from backbone.dynamodb import Key, Table, TransactionFailed, Write, delete_all, 
 from backbone.events.deletion import IdentityDataDeleted
 from backbone.ids import IdentityDeletionProcessId, random_text
 from backbone.settings import settings
-from functions.synchronization import items
+from functions.synchronization import external_events, items
+from functions.synchronization.domain import Change
 from functions.synchronization.errors import IdentityIsDeleted
 from functions.synchronization.store import REVISION_LENGTH, SyncStore
 
@@ -61,8 +64,27 @@ class DeletionStore:
         return delete_all(self._table, self._keys(owner))
 
     def _keys(self, owner: Address) -> Iterator[Key]:
-        found = self._table.query_all("pk = :pk", {"pk": owner}, project="pk, sk")
-        return ({"pk": item["pk"], "sk": item["sk"]} for item in found if item["sk"] != items.HEAD)
+        """The items of the owner, and before an event what leads to it from an identity that it names."""
+        for item in self._table.query_all("pk = :pk", {"pk": owner}, project="pk, sk, #id, #index, #payload"):
+            if (naming := items.naming_key_of(item)) is not None:
+                yield naming
+            if item["sk"] != items.HEAD:
+                yield {"pk": item["pk"], "sk": item["sk"]}
+
+    def forget_name(self, named: Address, pseudonym: Address) -> None:
+        """Nobody's events name it any more.
+
+        1 query (0.5 RCU); per event 1 batch get (3 RCU), 1 transaction (4 WCU), 1 write (1 WCU).
+        """
+        for item in self._table.query_all("pk = :pk", {"pk": items.named_pk(named)}):
+            owner, index = items.owner_and_index(item["sk"])
+            with suppress(IdentityIsDeleted):
+                self._store.change(partial(self._without_name, owner, index, named, pseudonym))
+            self._table.delete({"pk": item["pk"], "sk": item["sk"]})
+
+    def _without_name(self, owner: Address, index: int, named: Address, pseudonym: Address) -> Change:
+        head, event = self._store.head_and_event(owner, index)
+        return external_events.anonymise(head, event, named, pseudonym, clock.now())
 
     def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
         """1 read (1 RCU)."""

@@ -19,6 +19,7 @@ from backbone.caller import Caller
 from backbone.consumers import Consumers
 from backbone.dynamodb import Item, Table, decode
 from backbone.events import EventEnvelope
+from backbone.readmodels import identities, relationships
 from backbone.settings import settings
 from functions.devices import deletion_jobs
 from functions.outbox.domain import new_events
@@ -71,6 +72,10 @@ class Lives:
             for envelope in sorted(fresh, key=lambda one: one.time):
                 self.told.append(envelope)
                 self.deliver(envelope)
+
+    def collect(self) -> list[EventEnvelope]:
+        """What is told and not delivered yet, for the test to deliver."""
+        return sorted(self._fresh(), key=lambda one: one.time)
 
     def deliver(self, envelope: EventEnvelope) -> None:
         """Hand an event to everybody who wants it."""
@@ -128,6 +133,12 @@ class Lives:
         """The items in which one of these stands, wherever."""
         return [(service, item) for service, item in self.everything() if any(text in repr(item) for text in texts)]
 
+    def relationship_of(self, one: "Person", other: "Person") -> str:
+        """The id of the youngest relationship of two."""
+        pair = relationships.table().get(relationships.pair_key(one.address, other.address))
+        assert pair is not None
+        return str(pair["relationshipId"])
+
     # --- what people do ----------------------------------------------------------------------------------------------
 
     def person(self, key: ClientKey | None = None) -> "Person":
@@ -141,7 +152,8 @@ class Lives:
     def delete(self, *people: "Person") -> None:
         """Their deletion processes begin and come to their end."""
         for person in people:
-            person.start_deletion()
+            if person.status == "Active":
+                person.start_deletion()
         self.run_deletion_job()
 
     def run_deletion_job(self, now: datetime | None = None) -> None:
@@ -162,6 +174,12 @@ class Person:
     @property
     def address(self) -> Address:
         return self.caller.address
+
+    @property
+    def status(self) -> str | None:
+        """Of the identity; None once it is gone."""
+        item = identities.table().get(identities.key(self.address))
+        return str(item["status"]) if item else None
 
     def call(self, method: str, path: str, body: Any = ..., **options: Any) -> Any:
         """A request that succeeds; its result, if it has one."""

@@ -31,7 +31,9 @@ def heard(event: DomainEvent) -> None:
 def left(
     who: Caller, peer: Caller | Address, relationship_id: RelationshipId, status: str = "DeletionProposed"
 ) -> None:
-    """A deleted identity leaves a relationship."""
+    """A deleted identity leaves a relationship; the item of the pair goes in the same transaction."""
+    pair = relationships.pair_key(who.address, peer.address if isinstance(peer, Caller) else peer)
+    relationships.table().delete(pair)
     decomposed(who, peer, relationship_id, new_status=status, was_due_to_identity_deletion=True, audit_position=9)
 
 

@@ -185,7 +185,7 @@ def test_what_is_gone_cannot_be_changed() -> None:
         lambda: store.find(token.id, A.address),
         lambda: count(token),
         lambda: store.delete(token.id, A),
-        lambda: store.reset_access_failed_count(token.id),
+        lambda: store.reset_access_failed_count(token.id, now=clock.now()),
     ):
         with pytest.raises(RecordNotFound):
             change()
@@ -197,7 +197,7 @@ def test_an_unlocked_token_remembers_how_often_it_was_locked() -> None:
     given_failed_attempts(token.id, 99)
     count(store.get(token.id))
 
-    store.reset_access_failed_count(token.id)
+    store.reset_access_failed_count(token.id, now=clock.now())
 
     assert store.get(token.id) == replace(token, times_locked=1)
 
@@ -223,10 +223,10 @@ def test_the_index_knows_the_tokens_of_an_identity() -> None:
     deleted = given_token(creator=A)
     store.delete(deleted.id, A)
 
-    found = [found.token.id for found in store.created_by(A.address).items]
+    found = [found.token.id for found in store.created_by(A.address, now=clock.now()).items]
 
     assert sorted(found) == sorted([made.id, filled.id])
-    assert store.created_by(B.address).items == []
+    assert store.created_by(B.address, now=clock.now()).items == []
 
 
 def test_ids_are_found_in_the_order_asked_for_and_once() -> None:
