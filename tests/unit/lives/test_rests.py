@@ -9,9 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from backbone import clock
+from backbone.events import EventEnvelope
 from backbone.quotas import Metric
 from tests.support.builders import given_announcement, given_individual_quota
-from tests.support.lives import CONTENT, Lives, Person
+from tests.support.crashes import dying_everywhere, writing_twice
+from tests.support.lives import CONTENT, Lives, Person, no_interference
 from tests.unit.files.uploads import claim
 from tests.unit.lives.test_second_lives import in_minutes, live, sync, upload
 
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 KEPT_DAYS = 31
 History = Callable[[Lives, Person, Person], None]
+Disturbance = Callable[[EventEnvelope, Callable[[], None]], None]
 
 
 def decomposed_by_it(lives: Lives, leaving: Person, friend: Person) -> None:
@@ -164,6 +167,47 @@ def test_nothing_names_a_deleted_identity(lives: Lives, history: History, asks: 
     ends = clock.epoch_seconds(clock.days_after(clock.now(), KEPT_DAYS))
     left = lives.traces(leaving.address)
     assert [item for _, item in left if item.get("ttl", ends) >= ends] == [], "what stays names it"
+    lives.pass_time(days=KEPT_DAYS)
+    lives.remove_expired()
+    assert lives.traces(leaving.address) == []
+
+
+@pytest.mark.parametrize("disturbance", [dying_everywhere, writing_twice], ids=["dying", "writing twice"])
+@pytest.mark.parametrize(
+    "history",
+    [decomposed_with_consumers_that_are_late, news_that_nobody_fetches, peer_deleted_at_the_same_time],
+    ids=lambda history: str(history.__name__),
+)
+def test_nothing_is_left_whatever_happens_to_the_consumers(
+    lives: Lives, history: History, disturbance: Disturbance
+) -> None:
+    """events.md §9: every event is delivered at least once, and a function may end anywhere."""
+    leaving, friend = lives.person(), lives.person()
+    history(lives, leaving, friend)
+    lives.interfere = disturbance
+
+    lives.delete(leaving)
+
+    lives.interfere = no_interference
+    ends = clock.epoch_seconds(clock.days_after(clock.now(), KEPT_DAYS))
+    left = lives.traces(leaving.address)
+    assert [item for _, item in left if item.get("ttl", ends) >= ends] == []
+    lives.pass_time(days=KEPT_DAYS)
+    lives.remove_expired()
+    assert lives.traces(leaving.address) == []
+
+
+def test_events_of_any_age_leave_nothing_either(lives: Lives) -> None:
+    """Everything that was ever told of it is told once more after its end (events.md §9: dead letters)."""
+    leaving, friend = lives.person(), lives.person()
+    news_that_nobody_fetches(lives, leaving, friend)
+    relationship_id = lives.relationship_of(leaving, friend)
+    leaving.act(relationship_id, "Terminate")
+    leaving.act(relationship_id, "Decompose")
+    lives.delete(leaving)
+
+    lives.deliver_again(list(lives.told))
+
     lives.pass_time(days=KEPT_DAYS)
     lives.remove_expired()
     assert lives.traces(leaving.address) == []
