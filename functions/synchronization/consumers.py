@@ -186,8 +186,8 @@ def _receive_message(recipient: MessageRecipient, message_id: MessageId, envelop
 
 def _was_active_after(relationship: RelationshipDetails, sent_at: datetime) -> bool:
     """Whether a relationship was active after something had been sent on it, however it stands now."""
-    if relationship.status == "Active":
-        return True
+    if relationship.status != "Terminated":
+        return relationship.status == "Active"
     ended_at = relationship.active_until()
     return ended_at is not None and sent_at < ended_at
 

@@ -211,7 +211,7 @@ class Person:
 
     def act(self, relationship_id: str, action: str, *, settle: bool = True) -> Any:
         """Change a relationship."""
-        body = {} if action in ("Accept", "Reject", "Revoke") else ...
+        body: Any = {} if action in ("Accept", "Reject", "Revoke") else ...
         result = self.call("PUT", f"/Relationships/{relationship_id}/{action}", body)
         if settle:
             self.lives.settle()

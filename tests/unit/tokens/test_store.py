@@ -9,6 +9,7 @@ from backbone import clock
 from backbone.caller import Caller
 from backbone.dynamodb import Write, transact
 from backbone.errors import BackboneError, Forbidden, RecordNotFound
+from backbone.http import Page
 from backbone.ids import DeviceId, TokenId
 from backbone.quotas import Allowance
 from backbone.settings import settings
@@ -32,12 +33,19 @@ store = TokenStore()
 A, B = new_caller(), new_caller()
 
 
-def given_token(creator: Caller | None = A, content: bytes | None = None, password: bytes | None = None) -> Token:
-    now = clock.now()
+def given_token(
+    creator: Caller | None = A,
+    content: bytes | None = None,
+    password: bytes | None = None,
+    *,
+    days_ago: float = 0,
+    valid_days: float = 0.001,
+) -> Token:
+    now = clock.days_after(clock.now(), -days_ago)
     token, event = issue_token(
         creator,
         content=content,
-        expires_at=clock.days_after(now, 0.001),
+        expires_at=clock.days_after(now, valid_days),
         for_identity=B.address,
         password=password,
         now=now,
@@ -243,3 +251,16 @@ def test_a_token_without_content_has_no_attribute_for_it() -> None:
     assert set(stored(token.id)) == {
         *("pk", "sk", "createdAt", "expiresAt", "forIdentity", "party", "accessFailedCount", "ttl", "events")
     }
+
+
+def test_what_is_over_is_listed_and_unlocked_no_more_and_moves_the_others_up() -> None:
+    """tokens.md §6: removed thirty days after the expiry; read time is exact, lists included"""
+    over, old, young = given_token(days_ago=60, valid_days=29), given_token(days_ago=59, valid_days=60), given_token()
+
+    first = store.created_by(A.address, Page(1, 1), now=clock.now())
+
+    assert [found.token.id for found in first.items] == [old.id]
+    assert first.counted == 2
+    assert [found.token.id for found in store.created_by(A.address, now=clock.now()).items] == [old.id, young.id]
+    with pytest.raises(RecordNotFound):
+        store.reset_access_failed_count(over.id, now=clock.now())
