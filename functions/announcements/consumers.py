@@ -14,7 +14,8 @@ store = AnnouncementStore()
 @consumers.on(IdentityDeleted)
 def forget_recipient(event: IdentityDeleted, envelope: EventEnvelope) -> None:
     """It is no longer among the recipients; the announcements stay."""
-    store.forget_recipient(event.identity_address)
+    if not store.has_confirmed(event.deletion_process_id):
+        store.forget_recipient(event.identity_address)
     confirmation = IdentityDataDeleted(
         identity_address=event.identity_address,
         deletion_process_id=event.deletion_process_id,

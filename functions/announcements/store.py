@@ -8,7 +8,7 @@ from typing import Any
 
 from backbone import clock
 from backbone.addresses import Address
-from backbone.deletion import confirm_deletion
+from backbone.deletion import confirm_deletion, is_confirmed
 from backbone.dynamodb import (
     TRANSACTION_LIMIT,
     ConditionFailed,
@@ -23,7 +23,7 @@ from backbone.dynamodb import (
 from backbone.errors import RecordNotFound
 from backbone.events import carried
 from backbone.events.deletion import IdentityDataDeleted
-from backbone.ids import AnnouncementId
+from backbone.ids import AnnouncementId, IdentityDeletionProcessId
 from backbone.settings import settings
 from functions.announcements.domain import Action, Announcement, Severity, Text, announcement_created
 
@@ -128,6 +128,10 @@ class AnnouncementStore:
                     condition="attribute_exists(pk)",
                 )
             self._table.delete(_addressee_key(address, announcement_id))
+
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id)
 
     def confirm_deletion(self, deleted: IdentityDataDeleted, *, now: datetime) -> None:
         """1 write (1 WCU).  pk = `DELETED#<process id>`, sk = `DELETED`; TTL a month."""

@@ -18,7 +18,8 @@ def delete_challenges(event: IdentityDeleted, envelope: EventEnvelope) -> None:
     The index lags behind the table by a second at most, and nobody has been able to create a challenge for longer than
     that (functions/devices/deletion_jobs.py).  Should one be left nevertheless, its TTL removes it within a month.
     """
-    store.delete_all_of(event.identity_address)
+    if not store.has_confirmed(event.deletion_process_id):
+        store.delete_all_of(event.identity_address)
     confirmation = IdentityDataDeleted(
         identity_address=event.identity_address,
         deletion_process_id=event.deletion_process_id,

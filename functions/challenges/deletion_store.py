@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from backbone.addresses import Address
-from backbone.deletion import confirm_deletion
+from backbone.deletion import confirm_deletion, is_confirmed
 from backbone.dynamodb import Key, Table, delete_all
 from backbone.events.deletion import IdentityDataDeleted
+from backbone.ids import IdentityDeletionProcessId
 from backbone.settings import settings
 
 
@@ -29,6 +30,10 @@ class DeletionStore:
             "#createdBy = :creator", {"creator": creator}, index="byCreator", consistent=False
         )
         return ({"pk": item["pk"]} for item in found)
+
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id, sk=None)
 
     def confirm(self, deleted: IdentityDataDeleted, *, now: datetime) -> None:
         """1 write (1 WCU).  pk = `DELETED#<process id>`; TTL a month."""

@@ -52,4 +52,5 @@ def change_feature_flags(body: FeatureFlagsIn, caller: Caller) -> NoContent:
 @feature_flags_api.get("/api/v2/Identities/{address}/FeatureFlags")
 def list_feature_flags(address: Address, caller: Caller) -> dict[str, bool]:
     """The flags of an identity, for itself, its peers and those who have allocated one of its templates."""
-    return {camel_case(name): enabled for name, enabled in store.of(address, caller.address).flags.items()}
+    found = store.of(address, caller.address, now=clock.now())
+    return {camel_case(name): enabled for name, enabled in found.flags.items()}

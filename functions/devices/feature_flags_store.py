@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from backbone import clock
@@ -11,6 +12,7 @@ from backbone.errors import RecordNotFound
 from backbone.events import carried
 from backbone.events.devices import FeatureFlagsOfIdentityChanged
 from backbone.readmodels import relationships
+from backbone.readmodels.relationships import RelationshipView
 from backbone.settings import settings
 from functions.devices.feature_flags import FeatureFlags
 from functions.devices.items import identity_key
@@ -77,8 +79,8 @@ class FeatureFlagsStore:
             return False
         return True
 
-    def of(self, address: Address, reader: Address) -> FeatureFlags:
-        """1 batch read of flags and pair (2 RCU); for those without relationship 1 more read of their acquaintance.
+    def of(self, address: Address, reader: Address, *, now: datetime) -> FeatureFlags:
+        """1 batch read of flags and pair (2 RCU); for those without relationship 2 more reads of their acquaintance.
 
         Raises `RecordNotFound` for strangers.
         """
@@ -87,7 +89,8 @@ class FeatureFlagsStore:
         item, pair = batch_get(
             (self._table, flags_key(address)), (relationships.table(), relationships.pair_key(address, reader))
         )
-        if pair is None and not relationships.has_allocated_template_of(address, reader):
+        has_relationship = RelationshipView.of_pair(pair, now) is not None
+        if not has_relationship and not relationships.has_allocated_template_of(address, reader, now):
             raise RecordNotFound("Identity")
         return _flags_of(item)
 

@@ -29,12 +29,13 @@ class NotificationStore:
     def _table(self) -> Table:
         return Table(settings().devices_table)
 
-    def statuses(self, caller: Address, recipients: Sequence[Address]) -> list[str | None]:
+    def statuses(self, caller: Address, recipients: Sequence[Address], *, now: datetime) -> list[str | None]:
         """The status of the youngest relationship with each.  1 batch read (1 RCU each) in Relationships' table."""
         pairs = batch_get(
             *((relationships.table(), relationships.pair_key(caller, recipient)) for recipient in recipients)
         )
-        return [RelationshipView.of(pair).status if pair else None for pair in pairs]
+        views = (RelationshipView.of_pair(pair, now) for pair in pairs)
+        return [view.status if view else None for view in views]
 
     def add(self, request: NotificationRequested, *, now: datetime) -> None:
         """1 write (1 WCU per KB, about 12 recipients)."""

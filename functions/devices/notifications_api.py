@@ -36,13 +36,13 @@ class SendNotificationIn(RequestModel):
 def send_notification(body: SendNotificationIn, caller: Caller) -> NoContent:
     """Ask for a push of a configured text to all devices of some of the caller's peers."""
     recipients = tuple(dict.fromkeys(body.recipients))
-    configured = notification_texts()
-    notifications.check(store.statuses(caller.address, recipients), body.code, configured)
+    configured, now = notification_texts(), clock.now()
+    notifications.check(store.statuses(caller.address, recipients, now=now), body.code, configured)
     request = NotificationRequested(
         notification_id=new_notification_id(),
         code=body.code,
         recipients=recipients,
         texts=configured[body.code].in_all_languages(),
     )
-    store.add(request, now=clock.now())
+    store.add(request, now=now)
     return NoContent()

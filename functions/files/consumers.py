@@ -16,7 +16,8 @@ store = DeletionStore()
 @consumers.on(IdentityDeleted)
 def forget_identity(event: IdentityDeleted, envelope: EventEnvelope) -> None:
     """Its files go, with their contents; those that others have claimed from it lose its name."""
-    store.forget(event.identity_address, anonymised_address(settings().did_domain))
+    if not store.has_confirmed(event.deletion_process_id):
+        store.forget(event.identity_address, anonymised_address(settings().did_domain))
     confirmation = IdentityDataDeleted(
         identity_address=event.identity_address,
         deletion_process_id=event.deletion_process_id,

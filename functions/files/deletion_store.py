@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from backbone.addresses import Address
-from backbone.deletion import confirm_deletion
+from backbone.deletion import confirm_deletion, is_confirmed
 from backbone.dynamodb import ConditionFailed, Key, Table
 from backbone.events.deletion import IdentityDataDeleted
+from backbone.ids import IdentityDeletionProcessId
 from backbone.settings import settings
 
 
@@ -33,7 +34,7 @@ class DeletionStore:
         try:
             self._table.update(
                 key,
-                "SET createdBy = :pseudonym, modifiedBy = :address REMOVE #onRemoval",
+                "SET createdBy = :pseudonym REMOVE #onRemoval, #events",
                 {"pseudonym": pseudonym, "address": address},
                 condition="createdBy = :address AND #owner <> :address",
             )
@@ -49,6 +50,10 @@ class DeletionStore:
     def _listed(self, index: str, condition: str, address: Address) -> Iterator[Key]:
         found = self._table.query_all(condition, {"address": address}, index=index, consistent=False, project="pk")
         return ({"pk": entry["pk"]} for entry in found)
+
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id, sk=None)
 
     def confirm(self, deleted: IdentityDataDeleted, *, now: datetime) -> None:
         """1 write (1 WCU).  pk = `DELETED#<process id>`; TTL a month."""

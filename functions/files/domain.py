@@ -50,7 +50,8 @@ class CannotClaimOwnFile(BackboneError):
 class File:
     """A file; its content and encrypted properties are opaque and stay with the store.
 
-    `modified_by` is the creator, too, but keeps his address when `created_by` is anonymised (§6).
+    `modified_by` is always the creator.  The reference keeps it when it makes `created_by` anonymous (§6); here nothing
+    keeps the address of a deleted identity.
     """
 
     id: FileId
@@ -102,6 +103,11 @@ class Change:
     after: File
     accepted: bool
     events: tuple[DomainEvent, ...] = ()
+
+    @property
+    def claimed(self) -> FileOwnershipClaimed | None:
+        """The event of a claim."""
+        return next((event for event in self.events if isinstance(event, FileOwnershipClaimed)), None)
 
 
 def upload(

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO, Any
 
-from backbone import clock, payloads
+from backbone import clock, dynamodb, payloads
 from backbone.addresses import Address
-from backbone.dynamodb import ConditionFailed, Item, Key, Table, batch_get
+from backbone.dynamodb import ConditionFailed, Item, Key, Table, TransactionFailed, Write, batch_get, transact
 from backbone.errors import RecordNotFound
 from backbone.events import DomainEvent, carried, farewell
 from backbone.events.files import FileRemoved
 from backbone.http import Page, PageOf, page_of
-from backbone.ids import DeviceId, FileId
+from backbone.ids import DeviceId, FileId, random_text
 from backbone.payloads import PayloadGone
 from backbone.quotas import Allowance, Metric
 from backbone.settings import settings
@@ -21,6 +21,8 @@ from functions.files.domain import Change, File
 CONTENT, PROPERTIES = "content", "encryptedProperties"
 CONTENT_TYPE = "application/octet-stream"
 BY_CREATOR = "byCreator"
+_NOTICES_KEPT_FOR = timedelta(days=1)
+_NOTICE_CHARACTERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class FileStore:
 
     Contents are in S3 (`files/<id>/content`), large encrypted properties, too.  Two indexes, eventually consistent:
     `byCreator` (createdBy, createdAt; expiresAt) and, of files that are not their creator's any more, `byClaimant`
-    (claimedBy; keys only).
+    (claimedBy; keys only).  A claim leaves a notice for a day, pk = `CLAIMED#<FIL…>#<random>`, which carries its event.
     """
 
     @property
@@ -106,7 +108,8 @@ class FileStore:
         return _existing(self._table.get(_key(file_id)), now)
 
     def change(self, file_id: FileId, decide: Callable[[File], Change], *, now: datetime) -> Change:
-        """1 consistent read and, if the file changes, 1 write (1 WCU per KB); twice 1 WCU more for a claim's index.
+        """1 consistent read and, if the file changes, 1 write (1 WCU per KB); a claim: 1 transaction (4 WCU, 2 more per
+        further KB, and 1 for the index).
 
         `decide` sees the file as it is when the write succeeds: it is asked again when somebody else was faster, on
         what that one left, without another read.  Raises `RecordNotFound`, and what `decide` raises.
@@ -134,17 +137,33 @@ class FileStore:
             "lastOwnershipClaimAt": clock.render(after.last_ownership_claim_at)
             if after.last_ownership_claim_at
             else None,
-            "events": carried(change.events, now),
+            "events": carried(change.events, now) if change.claimed is None else None,
         }
         kept = {name: value for name, value in values.items() if value is not None}
         gone = [f"#{name}" for name in values if name not in kept]
-        self._table.update(
+        update = self._table.updating(
             _key(before.id),
             f"SET {', '.join(f'#{name} = :{name}' for name in kept)}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
             {**kept, "token": before.ownership_token, "locked": before.ownership_is_locked},
             # Whatever changes a file changes its token or its lock.
             condition="#ownershipToken = :token AND #ownershipIsLocked = :locked",
         )
+        if change.claimed is None:
+            dynamodb.write(update)
+        else:
+            self._note_claim(update, change, now)
+
+    def _note_claim(self, update: Write, change: Change, now: datetime) -> None:
+        """The event of a claim names the former owner, so it is kept for a day and not for as long as the file."""
+        notice = {
+            "pk": f"CLAIMED#{change.after.id}#{random_text(_NOTICE_CHARACTERS)}",
+            "ttl": clock.epoch_seconds(now + _NOTICES_KEPT_FOR),
+            "events": carried(change.events, now),
+        }
+        try:
+            transact([update, self._table.putting(notice)])
+        except TransactionFailed as lost:
+            raise ConditionFailed(lost.failed[0]) from None
 
     def delete(self, file: File) -> None:
         """1 write (1 WCU per KB, and 1 per index).  The blobs function removes content and properties.
@@ -204,7 +223,7 @@ def _stored(item: Item) -> StoredFile:
         created_at=clock.parse(item["createdAt"]),
         created_by=Address(item["createdBy"]),
         created_by_device=DeviceId(item["createdByDevice"]),
-        modified_by=Address(item.get("modifiedBy", item["createdBy"])),
+        modified_by=Address(item["createdBy"]),
         owner=Address(item["owner"]),
         owner_signature=item["ownerSignature"],
         cipher_size=item["cipherSize"],

@@ -24,8 +24,9 @@ mailboxes = MailboxStore()
 @api.post("/api/v2/Messages", limited_by=(Metric.NUMBER_OF_SENT_MESSAGES,))
 def send_message(request: SendMessageIn, caller: Caller, allowance: Allowance) -> Created[MessageCreatedOut]:
     """Send a message to everybody named or, if it cannot be sent to somebody, to nobody."""
+    now = clock.now()  # before the relationships are looked at: what is accepted since then was accepted later
     addresses = [Address(recipient.address) for recipient in request.recipients]
-    relationships = store.relationships_with(caller.address, addresses)
+    relationships = store.relationships_with(caller.address, addresses, now=now)
     if refusal := domain.refusal([one.status if one else None for one in relationships]):
         # Whoever comes first in the request decides, so the limit of those before has to be looked at (§3.1, 4).
         counts = store.unreceived(caller.address, addresses[: refusal.position])
@@ -33,7 +34,7 @@ def send_message(request: SendMessageIn, caller: Caller, allowance: Allowance) -
             raise domain.MaxNumberOfUnreceivedMessagesReached
         raise refusal.error
     attachments = [FileId(attachment.id) for attachment in request.attachments]
-    message = domain.compose(caller, body=request.body, attachments=attachments, now=clock.now())
+    message = domain.compose(caller, body=request.body, attachments=attachments, now=now)
     recipients = [
         Recipient(position, address, relationship.id, recipient.encrypted_key, sent_while_active=relationship.is_active)
         for position, (address, relationship, recipient) in enumerate(

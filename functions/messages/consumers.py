@@ -7,13 +7,12 @@ from backbone.events import EventEnvelope
 from backbone.events.deletion import IdentityDataDeleted
 from backbone.events.devices import IdentityDeleted
 from backbone.events.messages import MessageCreated, MessageOrphaned
-from backbone.events.relationships import RelationshipStatusChanged
-from backbone.ids import IdentityDeletionProcessId
+from backbone.events.relationships import RelationshipAnonymised, RelationshipStatusChanged
+from backbone.ids import IdentityDeletionProcessId, RelationshipId
 from backbone.readmodels import relationships
 from functions.messages import domain, items
 from functions.messages.decomposition_store import DecompositionStore
 from functions.messages.deletion_store import DeletionStore
-from functions.messages.domain import SENDING_TIME
 from functions.messages.mailbox_store import MailboxStore
 
 consumers = Consumers("messages")
@@ -46,14 +45,26 @@ def _take_messages_from_initiator(event: RelationshipStatusChanged) -> None:
     # Again, because a listing may have numbered the mailbox while it was shrinking.
     mailboxes.forget_numbers(event.initiator)
     mailboxes.number(event.initiator, now=clock.now())
+    decompositions.retire(event.initiator, event.peer, now=clock.now())
 
 
 def _take_initiator_out_of_messages(event: RelationshipStatusChanged) -> None:
     """Replace the initiator by the pseudonym (§5 B)."""
+    _take_out(event.relationship_id, event.initiator, event.peer)
+
+
+def _take_out(relationship_id: RelationshipId, deleted: Address, peer: Address) -> None:
     now = clock.now()
-    decompositions.close(event.relationship_id, event.initiator, event.peer, remove_at=now + SENDING_TIME)
-    for key in decompositions.exchanged(event.relationship_id, event.initiator, now=now):
-        deletions.leave(items.message_id_of(dict(key)), event.initiator, now=now)
+    decompositions.close(relationship_id, deleted, peer)
+    for key in decompositions.exchanged(relationship_id, deleted, now=now):
+        deletions.leave(items.message_id_of(dict(key)), deleted, now=now)
+    decompositions.retire(deleted, peer, now=clock.now())
+
+
+@consumers.on(RelationshipAnonymised)
+def relationship_anonymised(event: RelationshipAnonymised, envelope: EventEnvelope) -> None:
+    """Replace an identity that had decomposed before it was deleted."""
+    _take_out(event.relationship_id, event.deleted_identity, event.peer)
 
 
 @consumers.on(MessageOrphaned)
@@ -78,7 +89,8 @@ def finish_deletion_after_relationships(event: IdentityDataDeleted, envelope: Ev
 def _finish_deletion(address: Address, deletion_process_id: IdentityDeletionProcessId) -> None:
     """Nothing is left when its mailbox is empty; what the changes of its relationships have not emptied yet, we do."""
     if relationships.has_left_all(deletion_process_id):
-        deletions.empty_mailbox(address, now=clock.now())
+        if not deletions.has_confirmed(deletion_process_id):
+            deletions.empty_mailbox(address, now=clock.now())
         deletions.confirm(address, deletion_process_id, now=clock.now())
 
 

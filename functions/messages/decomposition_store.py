@@ -6,15 +6,15 @@ and stay with the message (`items.py`: detached).  What both have decomposed bec
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from backbone import clock
 from backbone.addresses import Address, anonymised_address
-from backbone.dynamodb import Item, Key, Table, TransactionFailed, Write, batch_get, transact
+from backbone.dynamodb import ConditionFailed, Item, Key, Table, TransactionFailed, Write, batch_get, transact
 from backbone.events.relationships import RelationshipStatusChanged
 from backbone.ids import MessageId, RelationshipId
 from backbone.quotas import Metric
 from backbone.quotas import store as usage
+from backbone.readmodels import relationships
 from backbone.settings import settings
 from functions.messages import domain, items
 from functions.messages.domain import SENDING_TIME, Dispatch, Recipient
@@ -37,21 +37,44 @@ class DecompositionStore:
     def _table(self) -> Table:
         return Table(settings().messages_table)
 
-    def close(
-        self, relationship_id: RelationshipId, one: Address, other: Address, *, remove_at: datetime | None = None
-    ) -> None:
+    def close(self, relationship_id: RelationshipId, one: Address, other: Address) -> None:
         """From now on no message of either is stored on this relationship, even if its sender still saw it usable.
 
-        2 writes (2 WCU); none if one of them is anonymous: then it is closed already.  `remove_at` is when the counters
-        may go, because no message can be on its way any more and there will be no other relationship.
+        2 writes (2 WCU); none if one of them is anonymous: then it is closed already.  `retire` has to follow.
         """
+        for key in self._counters(one, other):
+            self._table.update(key, "ADD #closed :relationship", {"relationship": {relationship_id}})
+
+    def retire(self, one: Address, other: Address, *, now: datetime) -> None:
+        """Let the counters go if the two have no relationship any more that something can be sent on.
+
+        For each 1 read, and 1 of the pair in the other table (2 RCU); 1 write if so (1 WCU).  They stay for as long as
+        a message can be on its way, which they refuse.  Who makes a new relationship and sends begins a new count.
+        """
+        goes_at = clock.epoch_seconds(now + SENDING_TIME)
+        for key in self._counters(one, other):
+            for _ in range(_ATTEMPTS):
+                # The counter first: what was sent since, on a new relationship, has changed it.
+                counter = self._table.get(key)
+                if counter is None or "ttl" in counter or not self._is_over(one, other):
+                    break
+                unchanged = "#count = :count" if "count" in counter else "attribute_not_exists(#count)"
+                values = {"ttl": goes_at, **({"count": counter["count"]} if "count" in counter else {})}
+                try:
+                    self._table.update(
+                        key, "SET #ttl = :ttl", values, condition=f"attribute_exists(pk) AND {unchanged}"
+                    )
+                except ConditionFailed:
+                    continue
+                break
+
+    def _counters(self, one: Address, other: Address) -> list[Key]:
         if self._pseudonym in (one, other):
-            return
-        expression, values = "ADD #closed :relationship", dict[str, Any](relationship={relationship_id})
-        if remove_at is not None:
-            expression, values = f"{expression} SET #ttl = :ttl", {**values, "ttl": clock.epoch_seconds(remove_at)}
-        for recipient, sender in ((one, other), (other, one)):
-            self._table.update(items.counter_key(recipient, sender), expression, values)
+            return []
+        return [items.counter_key(one, other), items.counter_key(other, one)]
+
+    def _is_over(self, one: Address, other: Address) -> bool:
+        return relationships.is_without_future(relationships.table().get(relationships.pair_key(one, other)))
 
     def exchanged(self, relationship_id: RelationshipId, initiator: Address, *, now: datetime) -> Iterator[Key]:
         """The keys of the recipients' records of all messages sent on a relationship.
@@ -97,18 +120,20 @@ class DecompositionStore:
         message becomes anonymous, 2 for the message and 2 for its sender, who has sent one less).  Nothing happens the
         second time.  Raises `MessageOnItsWay` when the message is not there yet.
         """
-        is_counted = True
+        gone: set[str] = set()
         for _ in range(_ATTEMPTS):
             changes, counts = self._decomposition(key, event, now)
             if not changes:
                 return
+            kept = [count for count in counts if str(count.request["Key"]) not in gone]
             try:
-                transact([*changes, *(counts if is_counted else [])])
+                transact([*changes, *kept])
                 return
             except TransactionFailed as lost:
-                # Received or decomposed by the other side between reading and writing: look again.
-                if max(lost.failed) >= len(changes):
-                    is_counted = False  # the sender is an identity of which nothing is kept any more
+                # Received or decomposed by the other side between reading and writing: look again.  Nothing is counted
+                # for an identity of which nothing is kept any more, nor on a counter that has gone.
+                failed = (position - len(changes) for position in lost.failed if position >= len(changes))
+                gone |= {str(kept[position].request["Key"]) for position in failed}
         raise MessageOnItsWay
 
     def _decomposition(
@@ -141,10 +166,11 @@ class DecompositionStore:
             return [], []
         changes = [
             *self._keep_dispatch(sent, message_id, after),
-            *self._keep_recipient(record, message_id, recipient, sender, after),
+            *self._keep_recipient(record, message_id, recipient, after),
             *self._keep_message(message_id, after),
         ]
-        return changes, self._uncounted(message_id, sender, after, now)
+        counts = [*self._not_waiting(message_id, recipient, sender, after)]
+        return changes, [*counts, *self._uncounted(message_id, sender, after, now)]
 
     def _keep_dispatch(self, item: Item, message_id: MessageId, after: Dispatch) -> Iterator[Write]:
         key = {"pk": item["pk"], "sk": item["sk"]}
@@ -158,7 +184,7 @@ class DecompositionStore:
             yield self._table.putting({**key, **record}, condition=unchanged, values=values)
 
     def _keep_recipient(
-        self, item: Item, message_id: MessageId, recipient: Recipient, sender: Address, after: Dispatch
+        self, item: Item, message_id: MessageId, recipient: Recipient, after: Dispatch
     ) -> Iterator[Write]:
         destination = after.destinations[recipient.position]
         detached = {
@@ -172,11 +198,15 @@ class DecompositionStore:
             yield self._table.putting(detached)
         elif destination.is_decomposed_by_both:
             yield self._table.putting(detached, condition=as_read)
-        if destination.is_decomposed_by_both and not recipient.is_received:
-            # An anonymous recipient no longer counts for the limit (§3.1, 4 counts by address).
+
+    def _not_waiting(
+        self, message_id: MessageId, recipient: Recipient, sender: Address, after: Dispatch
+    ) -> Iterator[Write]:
+        """An anonymous recipient no longer counts for the limit (§3.1, 4 counts by address)."""
+        if after.destinations[recipient.position].is_decomposed_by_both and not recipient.is_received:
             counter = items.counter_key(recipient.address, sender)
-            expression = f"ADD #count :minus REMOVE #{message_id}"
-            yield self._table.updating(counter, expression, {"minus": -1})
+            expression, here = f"ADD #count :minus REMOVE #{message_id}", "attribute_exists(pk)"
+            yield self._table.updating(counter, expression, {"minus": -1}, condition=here)
 
     def _keep_message(self, message_id: MessageId, after: Dispatch) -> Iterator[Write]:
         if after.is_over:

@@ -7,7 +7,7 @@ mailbox is the list of what is left to do: a record leaves it in the one transac
 from datetime import datetime
 
 from backbone.addresses import Address, anonymised_address
-from backbone.deletion import confirm_deletion
+from backbone.deletion import confirm_deletion, is_confirmed
 from backbone.dynamodb import Item, Key, Table, TransactionFailed, Write, batch_get, delete_all, transact
 from backbone.events import carried
 from backbone.events.deletion import IdentityDataDeleted
@@ -36,8 +36,9 @@ class DeletionStore:
         """Take a deleted identity out of one message; nothing happens the second time.
 
         1 batch of reads (2 RCU and the message), a recipient 1 read more (the sender's record); 1 transaction: 6 WCU, a
-        sender 4 and 2 per KB of the message, because it names him.  Who leaves last makes the message an orphan.
-        Raises `MessageOnItsWay` when the message is not there yet.
+        sender 4 and 2 per KB of the message, because it names him.  Who had decomposed before is not in its mailbox any
+        more, but still named.  Who leaves last makes the message an orphan.  Raises `MessageOnItsWay` when the message
+        is not there yet.
         """
         for _ in range(_ATTEMPTS):
             own, detached, message = batch_get(
@@ -45,26 +46,32 @@ class DeletionStore:
                 (self._table, items.detached_dispatch_key(message_id)),
                 (self._table, items.message_key(message_id)),
             )
-            if own is None:
-                return
             if message is None:
-                if message_id >= MessageId.first_at(now - SENDING_TIME):
+                if own is not None and message_id >= MessageId.first_at(now - SENDING_TIME):
                     raise MessageOnItsWay
                 self._table.delete(items.entry_key(address, message_id))  # it never came
                 return
-            sent = own if items.is_dispatch(own) else detached
+            sent = own if own is not None and items.is_dispatch(own) else detached
             if sent is None:
                 sent = self._table.get(items.entry_key(Address(message["createdBy"]), message_id))
             try:
-                if sent is own:
-                    transact(self._without_sender(message_id, own, now))
-                    return
                 if sent is not None:
-                    transact(self._without_recipient(message_id, own, sent, now))
+                    if writes := self._departure(message, own, sent, address, now):
+                        transact(writes)
                     return
             except TransactionFailed:
                 continue  # received, decomposed or left by somebody else between reading and writing: look again
         raise MessageOnItsWay
+
+    def _departure(self, message: Item, own: Item | None, sent: Item, address: Address, now: datetime) -> list[Write]:
+        message_id = items.message_id_of(message)
+        if sent is own or message["createdBy"] == address:
+            return self._without_sender(message_id, sent, now)
+        if own is None:
+            named = [one.address for one in items.dispatch_of(sent).destinations]
+            position = named.index(address) if address in named else None
+            own = None if position is None else self._table.get(items.detached_recipient_key(message_id, position))
+        return self._without_recipient(message_id, own, sent, now) if own is not None else []
 
     def _without_sender(self, message_id: MessageId, sent: Item, now: datetime) -> list[Write]:
         before = items.dispatch_of(sent)
@@ -74,13 +81,8 @@ class DeletionStore:
             {"pseudonym": self._pseudonym},
             condition="attribute_exists(pk)",
         )
-        return [
-            self._table.deleting(_key(sent), condition="#revision = :revision", values={"revision": before.revision}),
-            self._table.putting(
-                self._record(message_id, items.detached_dispatch_key(message_id), before.without_sender(), now)
-            ),
-            anonymous,
-        ]
+        record = self._record(message_id, items.detached_dispatch_key(message_id), before.without_sender(), now)
+        return [*self._moving(sent, record, "#revision = :revision", {"revision": before.revision}), anonymous]
 
     def _without_recipient(self, message_id: MessageId, own: Item, sent: Item, now: datetime) -> list[Write]:
         before, recipient = items.dispatch_of(sent), items.recipient_of(own)
@@ -91,14 +93,19 @@ class DeletionStore:
             "address": self._pseudonym,
         }
         return [
-            self._table.deleting(_key(own), condition=AS_READ[recipient.is_received]),
-            self._table.putting(detached),
+            *self._moving(own, detached, AS_READ[recipient.is_received]),
             self._table.putting(
                 self._record(message_id, _key(sent), after, now),
                 condition="#revision = :revision",
                 values={"revision": before.revision},
             ),
         ]
+
+    def _moving(self, item: Item, detached: Item, condition: str, values: Item | None = None) -> list[Write]:
+        """Out of the mailbox, unless it has left it already."""
+        if items.is_detached(item):
+            return [self._table.putting(detached, condition=condition, values=values)]
+        return [self._table.deleting(_key(item), condition=condition, values=values), self._table.putting(detached)]
 
     def _record(self, message_id: MessageId, key: Key, after: Dispatch, now: datetime) -> Item:
         """The sender's record, which carries the event when nobody is left; both sides change it, so one comes last."""
@@ -127,6 +134,10 @@ class DeletionStore:
         keys = [_key(item) for item in self._table.query_all("pk = :message", {"message": message_id})]
         delete_all(self._table, (key for key in keys if key != items.message_key(message_id)))
         self._table.delete(items.message_key(message_id))
+
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id)
 
     def confirm(self, address: Address, deletion_process_id: IdentityDeletionProcessId, *, now: datetime) -> None:
         """Say that nothing is left.  1 write (1 WCU; 3 when it is said again)."""

@@ -11,8 +11,8 @@ sent entry         `BOX#<sender>`, `MSG…`      destinations (list), revision, 
 … detached         `MSG…`, `S`                 the same without events, senderIsDeleted?: no longer in the sender's
                                                mailbox; carries MessageOrphaned
 unreceived         `UNRECEIVED#<recipient>     count, closed? (relationships that are over), `MSG…`? (time, in epoch
-counter            #<sender>`, `C`             seconds, of a reservation by a message to many), ttl? (one of them is
-                                               deleted)
+counter            #<sender>`, `C`             seconds, of a reservation by a message to many), ttl? (nothing can be
+                                               sent any more; a new relationship begins a new count)
 deletion mark      `DELETED#<IDP…>`, `DELETED` ttl, events
 =================  ==========================  ===================================================================
 
@@ -62,6 +62,11 @@ def detached_dispatch_key(message_id: MessageId) -> Key:
 def counter_key(recipient: Address, sender: Address) -> Key:
     """How many messages of a sender a recipient has not received."""
     return {"pk": f"UNRECEIVED#{recipient}#{sender}", "sk": "C"}
+
+
+def reservations_of(counter: Item) -> dict[MessageId, int]:
+    """The reservations of messages to many in a counter, and since when."""
+    return {MessageId(name): since for name, since in counter.items() if MessageId.is_valid(name)}
 
 
 def is_detached(item: Item) -> bool:

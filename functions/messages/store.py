@@ -34,7 +34,9 @@ RECIPIENTS_PER_TRANSACTION = (TRANSACTION_LIMIT - 3) // 2
 """Three items are the message, its dispatch and the sender's usage; a recipient takes an entry and a counter."""
 _RECEIPTS_PER_TRANSACTION = TRANSACTION_LIMIT // 2
 _PARALLEL_DOWNLOADS = 8
-_IS_FREE = "(attribute_not_exists(#count) OR #count < :limit) AND NOT contains(#closed, :relationship)"
+_IS_OPEN = "NOT contains(#closed, :relationship)"
+_IS_FREE = f"(attribute_not_exists(#count) OR #count < :limit) AND {_IS_OPEN} AND attribute_not_exists(#ttl)"
+_IS_OVER = f"attribute_exists(#ttl) AND {_IS_OPEN}"
 
 
 class MessageStore:
@@ -44,16 +46,18 @@ class MessageStore:
     def _table(self) -> Table:
         return Table(settings().messages_table)
 
-    def relationships_with(self, sender: Address, addresses: Sequence[Address]) -> list[RelationshipView | None]:
+    def relationships_with(
+        self, sender: Address, addresses: Sequence[Address], *, now: datetime
+    ) -> list[RelationshipView | None]:
         """The sender's youngest relationship with each.  1 batch of reads of the other table (n RCU)."""
         table = relationships.table()
         pairs = batch_get(*((table, relationships.pair_key(sender, address)) for address in addresses))
-        return [RelationshipView.of(pair) if pair else None for pair in pairs]
+        return [RelationshipView.of_pair(pair, now) for pair in pairs]
 
     def unreceived(self, sender: Address, recipients: Sequence[Address]) -> list[int]:
         """How many messages of the sender each has not received.  1 batch of reads (n RCU)."""
         counters = batch_get(*((self._table, items.counter_key(recipient, sender)) for recipient in recipients))
-        return [counter.get("count", 0) if counter else 0 for counter in counters]
+        return [counter.get("count", 0) if counter and "ttl" not in counter else 0 for counter in counters]
 
     def add(self, message: Message, recipients: Sequence[Recipient], allowance: Allowance) -> None:
         """Store a message and count it, as sent and as unreceived, visible to all participants at once or to none.
@@ -118,12 +122,13 @@ class MessageStore:
         write: Callable[[list[Write]], None],
         unsettled: bool,
     ) -> None:
-        writes = list(commit)
-        for one in recipients:
-            entry = {**items.entry_key(one.address, message.id), **items.recipient_attributes(one)}
-            writes.append(self._table.putting({**entry, "unsettled": True if unsettled else None}))
-            writes.append(self._count(message, one, reserve=unsettled))
+        over: dict[Address, Item] = {}
         while True:
+            writes = list(commit)
+            for one in recipients:
+                entry = {**items.entry_key(one.address, message.id), **items.recipient_attributes(one)}
+                writes.append(self._table.putting({**entry, "unsettled": True if unsettled else None}))
+                writes.append(self._count(message, one, over.get(one.address), reserve=unsettled))
             try:
                 write(writes)
                 return
@@ -131,31 +136,41 @@ class MessageStore:
                 # The first failing recipient decides, in the order of the request (§3.1, 4).
                 position = min(lost.failed)
                 counter = lost.failed[position]
-                if position < len(commit) or counter is None:
+                if position < len(commit):
                     raise
                 one = recipients[(position - len(commit)) // 2]
-                if one.relationship_id in counter.get("closed", ()):
+                if counter is not None and one.relationship_id in counter.get("closed", ()):
                     raise RelationshipToRecipientNotActive from None
+                if counter is None or "ttl" in counter or one.address in over:
+                    over = _noted(over, one.address, counter)
+                    continue
                 dead = self._dead_reservations(counter, now=message.created_at)
                 if not dead:
                     raise MaxNumberOfUnreceivedMessagesReached from None
                 self._give_back(message.created_by, [one.address], dead)
 
-    def _count(self, message: Message, recipient: Recipient, *, reserve: bool) -> Write:
+    def _count(self, message: Message, recipient: Recipient, over: Item | None, *, reserve: bool) -> Write:
+        """One more.  `over` is a counter of relationships that are all over, with which this one begins anew."""
         # The counter knows relationships that were decomposed (DecompositionStore.close): a message that was on its way
         # then is refused here, at no extra cost, instead of staying visible to who has decomposed.
-        values = {"one": 1, "limit": settings().max_unreceived_messages, "relationship": recipient.relationship_id}
-        expression = "ADD #count :one"
+        values: Item = {"one": 1, "relationship": recipient.relationship_id}
+        setting = []
         if reserve:
-            expression += f" SET #{message.id} = :now"
+            setting.append(f"#{message.id} = :now")
             values["now"] = clock.epoch_seconds(message.created_at)
         key = items.counter_key(recipient.address, message.created_by)
+        if over is not None:
+            removed = ", ".join(f"#{name}" for name in ("ttl", *items.reservations_of(over)))
+            expression = f"SET {', '.join(['#count = :one', *setting])} REMOVE {removed}"
+            return self._table.updating(key, expression, values, condition=_IS_OVER)
+        values["limit"] = settings().max_unreceived_messages
+        expression = " ".join(["ADD #count :one", *(f"SET {each}" for each in setting)])
         return self._table.updating(key, expression, values, condition=_IS_FREE)
 
     def _dead_reservations(self, counter: Item, *, now: datetime) -> list[MessageId]:
         """Reservations of messages that never came; reads the messages, only when a limit is reached."""
         dead_before = clock.epoch_seconds(now - SENDING_TIME)
-        old = [MessageId(name) for name, since in counter.items() if MessageId.is_valid(name) and since < dead_before]
+        old = [name for name, since in items.reservations_of(counter).items() if since < dead_before]
         old = old[: TRANSACTION_LIMIT - 1]
         messages = batch_get(*((self._table, items.message_key(message_id)) for message_id in old))
         return [message_id for message_id, message in zip(old, messages, strict=True) if message is None]
@@ -275,6 +290,12 @@ class MessageStore:
             names = ", ".join(f"#{message_id}" for message_id in message_ids)
             key = items.counter_key(recipient, sender)
             yield self._table.updating(key, f"ADD #count :minus REMOVE {names}", {"minus": -len(message_ids)})
+
+
+def _noted(over: Mapping[Address, Item], address: Address, counter: Item | None) -> dict[Address, Item]:
+    """Which counters begin anew, after one was found with a TTL, or without one any more."""
+    others = {other: known for other, known in over.items() if other != address}
+    return {**others, address: counter} if counter is not None and "ttl" in counter else others
 
 
 def _chunks(recipients: Sequence[Recipient], size: int) -> Iterator[Sequence[Recipient]]:

@@ -10,5 +10,5 @@ consumers = Consumers("overview")
 
 @consumers.on(DatawalletVersionUpgraded)
 def show_datawallet_version(event: DatawalletVersionUpgraded, envelope: EventEnvelope) -> None:
-    """Versions only rise, so a repeated or late event changes nothing."""
-    projection.note_datawallet_version(event.identity, event.version)
+    """Versions only rise, so a repeated or late event changes nothing, unless it is of an earlier life."""
+    projection.note_datawallet_version(event.identity, event.version, envelope.time)

@@ -33,6 +33,8 @@ def refresh(address: Address) -> None:
                 return
         elif known is None:
             store.add(_overview_of(details))
+        elif known.row.created_at != details.created_at:
+            store.remove(known)  # an earlier identity with this address
         elif known.row_matches(_overview_of(details)) or store.replace(known, _overview_of(details)):
             _raise_times(known.row, details)
             return
@@ -46,11 +48,11 @@ def note_log_in(address: Address, at: datetime) -> None:
         store.raise_last_log_in(address, at)
 
 
-def note_datawallet_version(address: Address, version: int) -> None:
-    """The datawallet has this version.  1 write (9 WCU, 1 when a higher one is known)."""
-    if not store.raise_datawallet_version(address, version):
+def note_datawallet_version(address: Address, version: int, at: datetime) -> None:
+    """The datawallet got this version then.  1 write (9 WCU, 1 when a higher one is known)."""
+    if not store.raise_datawallet_version(address, version, at):
         refresh(address)
-        store.raise_datawallet_version(address, version)
+        store.raise_datawallet_version(address, version, at)
 
 
 def _raise_times(known: IdentityOverview, details: IdentityDetails) -> None:
@@ -58,7 +60,7 @@ def _raise_times(known: IdentityOverview, details: IdentityDetails) -> None:
     if at is not None and (known.last_login_at is None or hour_of(at) > known.last_login_at):
         store.raise_last_log_in(details.address, at)
     if version is not None and (known.datawallet_version is None or version > known.datawallet_version):
-        store.raise_datawallet_version(details.address, version)
+        store.raise_datawallet_version(details.address, version, details.created_at)
 
 
 def _overview_of(details: IdentityDetails) -> IdentityOverview:

@@ -69,7 +69,7 @@ def _notify(
     only_if_active: bool = False,
 ) -> None:
     identity = _identity(address)
-    if identity.devices.is_active or not only_if_active:
+    if identity.devices.was_there(envelope.time) and (identity.devices.is_active or not only_if_active):
         recipients = identity.recipients(without=without)
         sender.send(notification, recipients, event_id=envelope.id, now=clock.now())
 
@@ -78,7 +78,8 @@ def _notify_all(addresses: Iterable[Address], notification: Notification, envelo
     """One send: whoever shares a phone with another gets one notification."""
     with ThreadPoolExecutor(max_workers=_READERS) as readers:
         identities = list(readers.map(_identity, dict.fromkeys(addresses)))
-    recipients = [recipient for identity in identities for recipient in identity.recipients()]
+    present = (identity for identity in identities if identity.devices.was_there(envelope.time))
+    recipients = [recipient for identity in present for recipient in identity.recipients()]
     sender.send(notification, recipients, event_id=envelope.id, now=clock.now())
 
 
@@ -176,7 +177,19 @@ def push_announcement_page(event: AnnouncementPageDue, envelope: EventEnvelope) 
 @consumers.on(IdentityDeleted)
 def forget_identity(event: IdentityDeleted, envelope: EventEnvelope) -> None:
     """Its devices hear of it and are forgotten; that they cannot be reached stops no deletion."""
-    identity = _identity(event.identity_address)
+    if not registrations.has_confirmed(event.deletion_process_id):
+        _forget(event.identity_address, envelope)
+    confirmation = IdentityDataDeleted(
+        identity_address=event.identity_address,
+        deletion_process_id=event.deletion_process_id,
+        service="push",
+        aggregates=("PnsRegistrations",),
+    )
+    registrations.confirm_deletion(confirmation, now=clock.now())
+
+
+def _forget(address: Address, envelope: EventEnvelope) -> None:
+    identity = _identity(address)
     try:
         recipients = identity.recipients()
         sender.send(notifications.deletion_starts(), recipients, event_id=envelope.id, now=clock.now())
@@ -186,10 +199,3 @@ def forget_identity(event: IdentityDeleted, envelope: EventEnvelope) -> None:
     for device in identity.registered:
         if device.platform is Platform.SSE:
             mailboxes.remove(device.device_id)
-    confirmation = IdentityDataDeleted(
-        identity_address=event.identity_address,
-        deletion_process_id=event.deletion_process_id,
-        service="push",
-        aggregates=("PnsRegistrations",),
-    )
-    registrations.confirm_deletion(confirmation, now=clock.now())

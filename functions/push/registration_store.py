@@ -7,10 +7,10 @@ from datetime import datetime
 from backbone import clock
 from backbone.addresses import Address
 from backbone.caller import Caller
-from backbone.deletion import confirm_deletion
+from backbone.deletion import confirm_deletion, is_confirmed
 from backbone.dynamodb import ConditionFailed, Item, Key, Table, batch_get, delete_all
 from backbone.events.deletion import IdentityDataDeleted
-from backbone.ids import DeviceId, DevicePushIdentifier
+from backbone.ids import DeviceId, DevicePushIdentifier, IdentityDeletionProcessId
 from backbone.readmodels import devices, identities
 from backbone.settings import settings
 from functions.push.domain import (
@@ -137,6 +137,10 @@ class RegistrationStore:
     def delete_all(self, registered: Iterable[RegisteredDevice]) -> int:
         """1 call per 25 (2 WCU each with the index); may be repeated."""
         return delete_all(self._table, (registration_key(each.address, each.device_id) for each in registered))
+
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id)
 
     def confirm_deletion(self, deleted: IdentityDataDeleted, *, now: datetime) -> None:
         """1 write (1 WCU).  pk = `DELETED#<process id>`, sk = `DELETED`; TTL a month."""

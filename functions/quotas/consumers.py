@@ -71,7 +71,8 @@ def forget_definitions(event: TierDeleted, envelope: EventEnvelope) -> None:
 @consumers.on(IdentityDeleted)
 def forget_identity(event: IdentityDeleted, envelope: EventEnvelope) -> None:
     """Its quotas and counts go."""
-    store.forget_identity(event.identity_address)
+    if not store.has_confirmed(event.deletion_process_id):
+        store.forget_identity(event.identity_address)
     confirmation = IdentityDataDeleted(
         identity_address=event.identity_address,
         deletion_process_id=event.deletion_process_id,

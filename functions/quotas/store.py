@@ -6,11 +6,11 @@ from datetime import datetime
 
 from backbone import clock
 from backbone.addresses import Address
-from backbone.deletion import MARKS_KEPT_FOR, confirm_deletion
+from backbone.deletion import MARKS_KEPT_FOR, confirm_deletion, is_confirmed
 from backbone.dynamodb import ConditionFailed, Key, Table, TransactionFailed, Write, delete_all, transact
 from backbone.errors import RecordNotFound
 from backbone.events.deletion import IdentityDataDeleted
-from backbone.ids import TierId
+from backbone.ids import IdentityDeletionProcessId, TierId
 from backbone.quotas import Metric, Quota
 from backbone.quotas import store as keys
 from backbone.quotas.domain import fixed_quotas_of
@@ -109,13 +109,14 @@ class QuotaStore:
         """Count what an event tells, once however often it is told: 1 transaction with a mark of the event.
 
         4 WCU for one adjustment that takes something away, 6 for one that adds, because that needs an identity that is
-        not being deleted.  Identities of which nothing is kept any more are left out.
+        not being deleted; before, 1 read of each identity (1 RCU).  Identities of which nothing is kept any more are
+        left out, and what was created by an earlier one with the same address.
         """
         ttl = clock.epoch_seconds(now + MARKS_KEPT_FOR)
         mark = self._table.putting(
             {"pk": f"SEEN#{event_id}", "sk": "S", "ttl": ttl}, condition="attribute_not_exists(pk)"
         )
-        remaining = list(adjustments)
+        remaining = _of_this_life(adjustments)
         while remaining:
             parts = [(each, write) for each in remaining for write in self._adjusting(each, now)]
             try:
@@ -147,6 +148,10 @@ class QuotaStore:
         items = self._table.query_all("pk = :pk", {"pk": address})
         return delete_all(self._table, ({"pk": item["pk"], "sk": item["sk"]} for item in items))
 
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id)
+
     def confirm(self, deleted: IdentityDataDeleted, *, now: datetime) -> None:
         """1 write (1 WCU).  pk = `DELETED#<process id>`, sk = `DELETED`; TTL a month."""
         confirm_deletion(self._table, deleted, now=now)
@@ -161,3 +166,9 @@ class QuotaStore:
 
     def _remove(self, key: Key, name: str, quota_id: str) -> None:
         self._table.update(key, f"REMOVE #{name}", {"id": quota_id}, condition=f"#{name}.#id = :id")
+
+
+def _of_this_life(adjustments: Sequence[Adjustment]) -> list[Adjustment]:
+    """Those whose identity was there when the thing was created; who registers again with his key begins at zero."""
+    began = {address: identities.life_at(address) for address in {each.address for each in adjustments}}
+    return [each for each in adjustments if (life := began[each.address]) is not None and life <= each.created_at]

@@ -1,5 +1,6 @@
 """Relationships for operators.  Contract: admin-api.md, sections 3.2 and 11.2; relationships.md, section 10."""
 
+from backbone import clock
 from backbone.addresses import Address
 from backbone.http import Page, PageOf
 from backbone.http.admin import AdminApi
@@ -16,4 +17,4 @@ def list_relationships_of_identity(query: ParticipantQuery, page: Page) -> PageO
     """The relationships of an identity, oldest first, decomposed ones included."""
     if not Address.is_valid(query.participant):
         return PageOf([], page, 0)
-    return listings.of_participant(Address(query.participant), page).map(ListedRelationshipOut.of)
+    return listings.of_participant(Address(query.participant), page, now=clock.now()).map(ListedRelationshipOut.of)

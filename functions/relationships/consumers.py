@@ -6,7 +6,7 @@ longer than an invocation is finished by the next delivery of its event.
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from backbone import clock
 from backbone.addresses import Address, anonymised_address
@@ -55,7 +55,7 @@ def tell_who_knows_of_feature_flags(event: FeatureFlagsOfIdentityChanged, envelo
     told = _tell_peers(event.identity_address, lambda tie: peers_domain.of_feature_flags(tie, event), envelope)
     told.add(anonymised_address(settings().did_domain))
     for allocation in parties.allocations_of_templates_by(event.identity_address):
-        if allocation.allocated_by not in told:
+        if allocation.allocated_by not in told and _was_there(allocation.allocated_at, envelope):
             told.add(allocation.allocated_by)
             news = peers_domain.feature_flags_changed(event, allocation.allocated_by)
             parties.tell_allocator(allocation, news, at=envelope.time)
@@ -67,7 +67,7 @@ def take_out_of_everything(event: IdentityDeleted, envelope: EventEnvelope) -> N
 
     Nothing new can come: creating a relationship requires that neither side is being deleted.
     """
-    for _ in _twice(envelope):
+    for _ in () if deletions.has_confirmed(event.deletion_process_id) else _twice(envelope):
         now = clock.now()
         deletions.leave_relationships(event, now=now)
         deletions.delete_templates(event, now=now)
@@ -87,10 +87,19 @@ def _tell_peers(address: Address, news_for: Callable[[Tie], News | None], envelo
     told = set()
     for _ in _twice(envelope):
         for tie in parties.ties_of(address):
-            if (news := news_for(tie)) is not None:
+            if _was_there(tie.created_at, envelope) and (news := news_for(tie)) is not None:
                 parties.tell(tie, news, at=envelope.time)
                 told.add(tie.peer)
     return told
+
+
+def _was_there(created_at: datetime, envelope: EventEnvelope) -> bool:
+    """Whether news may concern what was created then.
+
+    If not, the event comes so late that the identity has been deleted and has registered again meanwhile.  Clocks
+    differ by less than the indexes lag behind.
+    """
+    return created_at <= envelope.time + INDEX_LAG
 
 
 def _twice(envelope: EventEnvelope) -> Iterator[None]:

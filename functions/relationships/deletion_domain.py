@@ -6,7 +6,7 @@ from datetime import datetime
 from backbone.addresses import Address
 from backbone.events import DomainEvent
 from backbone.events.devices import IdentityDeleted
-from backbone.events.relationships import PeerDeleted, RelationshipStatusChanged
+from backbone.events.relationships import PeerDeleted, RelationshipAnonymised, RelationshipStatusChanged
 from functions.relationships.peers_domain import HEAR_OF_DELETION
 from functions.relationships.relationship import AuditLogEntry, Reason, Relationship, Status
 
@@ -26,7 +26,7 @@ class Departure:
 def depart(
     relationship: Relationship, deletion: IdentityDeleted, *, pseudonym: Address, now: datetime
 ) -> Departure | None:
-    """None when there is nothing to do: it has left already, or had decomposed the relationship before (§11.10).
+    """None when it has left already, or had decomposed the relationship before: then only its name goes (`forget`).
 
     Whoever hears `PeerDeleted` hears it with the change of status, not apart from it, so neither gets lost (§11.11).
     """
@@ -45,6 +45,25 @@ def depart(
     changed = replace(relationship, status=entry.new_status, audit_log=(*relationship.audit_log, entry))
     decomposed = changed.decomposed_by(address)
     return Departure(decomposed, _anonymous(decomposed, address, pseudonym), _told(relationship, decomposed, deletion))
+
+
+def forget(
+    relationship: Relationship, deletion: IdentityDeleted, *, pseudonym: Address
+) -> tuple[Relationship, RelationshipAnonymised] | None:
+    """A relationship that it had decomposed before, without its name, and what Messages has to know.
+
+    The reference lets the name stand (§11.10); here nothing keeps the address of a deleted identity.
+    """
+    address = deletion.identity_address
+    if not relationship.has_participant(address):
+        return None
+    event = RelationshipAnonymised(
+        relationship_id=relationship.id,
+        deleted_identity=address,
+        peer=relationship.peer_of(address),
+        deletion_process_id=deletion.deletion_process_id,
+    )
+    return _anonymous(relationship, address, pseudonym), event
 
 
 def _told(before: Relationship, after: Relationship, deletion: IdentityDeleted) -> tuple[DomainEvent, ...]:

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from backbone.addresses import Address, anonymised_address
-from backbone.deletion import confirm_deletion
+from backbone.deletion import confirm_deletion, is_confirmed
 from backbone.dynamodb import (
     TRANSACTION_LIMIT,
     ConditionFailed,
@@ -18,12 +18,13 @@ from backbone.dynamodb import (
 from backbone.errors import RecordNotFound
 from backbone.events.deletion import IdentityDataDeleted
 from backbone.events.devices import IdentityDeleted
-from backbone.ids import RelationshipId, RelationshipTemplateId, random_text
+from backbone.ids import IdentityDeletionProcessId, RelationshipId, RelationshipTemplateId, random_text
 from backbone.readmodels.relationships import pair_key, relationship_key, table
 from backbone.settings import settings
 from functions.relationships import counting, deletion_domain
 from functions.relationships.items import OTHER_PARTY, PARTY
 from functions.relationships.parties_store import PartyStore
+from functions.relationships.relationship import Relationship
 from functions.relationships.store import RelationshipStore
 from functions.relationships.templates_store import TEMPLATE, TemplateStore
 
@@ -58,7 +59,7 @@ class DeletionStore:
         return anonymised_address(settings().did_domain)
 
     def leave_relationships(self, deletion: IdentityDeleted, *, now: datetime) -> None:
-        """Decompose every relationship that it has not decomposed before, and name it there no more (§6 step 1).
+        """Decompose every relationship that it has not decomposed before, and name it nowhere any more (§6 step 1).
 
         Per relationship: 1 query (1 RCU per 4 KB), 1 transaction of head (two events: 2 KB), entry and pair (8 WCU; the
         second of two deletions: 6, and 2 per older entry; 4 more if the other one has one relationship more now), 1
@@ -78,7 +79,9 @@ class DeletionStore:
                 return  # housekeeping is about to remove it
             departure = deletion_domain.depart(relationship, deletion, pseudonym=self._pseudonym, now=now)
             if departure is None:
-                return
+                if self._forget(relationship, deletion, now=now):
+                    return
+                continue
             after = departure.decomposed
             # Nobody can create a relationship with a deleted identity, so the pair's lock has no use any more.
             # Whoever is left changes his relationship without it.
@@ -95,6 +98,19 @@ class DeletionStore:
             write_all(writes[TRANSACTION_LIMIT:])
             return
         raise StillChanging(relationship_id)
+
+    def _forget(self, relationship: Relationship, deletion: IdentityDeleted, *, now: datetime) -> bool:
+        """1 transaction (4 WCU), none if the identity is not named any more.  False when somebody was faster."""
+        forgotten = deletion_domain.forget(relationship, deletion, pseudonym=self._pseudonym)
+        if forgotten is None:
+            return True
+        anonymous, event = forgotten
+        pair = self._table.deleting(pair_key(relationship.from_, relationship.to))
+        try:
+            transact([self._relationships.renaming(anonymous, event, now=now), pair])
+        except TransactionFailed:
+            return False
+        return True
 
     def delete_templates(self, deletion: IdentityDeleted, *, now: datetime) -> None:
         """Delete the templates it has created, as their owner would (§6 step 2; cost: `TemplateStore.delete`)."""
@@ -139,6 +155,10 @@ class DeletionStore:
                     self._templates.withdraw(allocation)
             else:
                 return
+
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id)
 
     def confirm(self, deletion: IdentityDeleted, *, now: datetime) -> None:
         """Say that nothing is left.  1 write (1 WCU; 3 when it is said again)."""

@@ -11,7 +11,7 @@ from backbone.events import DomainEvent, carried, farewell
 from backbone.events.base import FAREWELL
 from backbone.events.relationships import RelationshipRemoved
 from backbone.ids import DeviceId, RelationshipId, RelationshipTemplateId, random_text
-from backbone.readmodels.relationships import pair_key, relationship_key
+from backbone.readmodels.relationships import relationship_key
 from functions.relationships.relationship import AuditLogEntry, Reason, Relationship, Status
 
 
@@ -79,10 +79,9 @@ def head_item(relationship: Relationship, event: DomainEvent) -> Item:
     }
 
 
-def pair_item(relationship: Relationship) -> Item:
-    """The item of a pair whose youngest relationship this is, and the only one that may be open."""
+def pair_attributes(relationship: Relationship) -> Item:
+    """What the item of a pair says of its youngest relationship, the only one that may be open."""
     return {
-        **pair_key(relationship.from_, relationship.to),
         "relationshipId": relationship.id,
         "status": relationship.status.value,
         "createdAt": clock.render(relationship.created_at),

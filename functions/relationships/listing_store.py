@@ -38,14 +38,15 @@ class ListingStore:
     def _table(self) -> Table:
         return table()
 
-    def of_participant(self, address: Address, page: Page) -> PageOf[ListedRelationship]:
-        """A page of an identity's relationships, oldest first, decomposed ones included until housekeeping takes them.
+    def of_participant(self, address: Address, page: Page, *, now: datetime) -> PageOf[ListedRelationship]:
+        """A page of an identity's relationships, oldest first, decomposed ones included until their time is over.
 
-        2 queries of the indexes (0.5 RCU per 30 relationships of the identity, whatever the page), 1 batch read per 33
-        of the page (3 RCU each, more if contents of more than 4 KB came with request and answer).  The indexes lag
-        behind the table, usually by less than a second.
+        2 queries of the indexes (0.5 RCU per 30 relationships of the identity, whatever the page), 1 batch read per 100
+        that are older than a month (1 RCU each), because they may be over; 1 batch read per 33 of the page (3 RCU each,
+        more if contents of more than 4 KB came with request and answer).  The indexes lag behind the table, usually by
+        less than a second.
         """
-        ids = self._parties.relationships_by_age(address)
+        ids = self._parties.relationships_by_age(address, now=now)
         wanted = ids[page.offset : page.offset + page.size]
         found = iter(batch_get(*((self._table, key) for id in wanted for key in _keys(id))))
         listed = []

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from backbone import clock, expiry
 from backbone.addresses import Address
 from backbone.dynamodb import BATCH_READ_LIMIT, ConditionFailed, Item, Key, Table, batch_get
 from backbone.events import DomainEvent, carried, carried_by
@@ -17,6 +18,7 @@ from functions.relationships.templates_store import TEMPLATE
 
 _INDEXES = {PARTY: "byParty", OTHER_PARTY: "byOtherParty"}
 _RELATIONSHIPS, _TEMPLATES = "REL", "RLT"
+_RELATIONSHIP = relationship_key("")["sk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class GivenAllocation:
     """An allocation of a template; `told` are the ids of the events it carries."""
 
     allocated_by: Address
+    allocated_at: datetime
     key: Key
     told: frozenset[str]
 
@@ -53,9 +56,13 @@ class PartyStore:
         about 25 of them)."""
         return (RelationshipId(key["pk"]) for key in self._keys(role, address, _RELATIONSHIPS))
 
-    def relationships_by_age(self, address: Address) -> list[RelationshipId]:
-        """All relationships of an identity, oldest first.  2 queries per 1 MB (0.5 RCU per 4 KB, about 30 of them)."""
-        found = [entry for role in _INDEXES for entry in self._keys(role, address, _RELATIONSHIPS)]
+    def relationships_by_age(self, address: Address, *, now: datetime) -> list[RelationshipId]:
+        """All relationships of an identity, oldest first.
+
+        2 queries per 1 MB (0.5 RCU per 4 KB, about 30 of them), 1 batch read per 100 that are older than a month.
+        """
+        entries = [entry for role in _INDEXES for entry in self._keys(role, address, _RELATIONSHIPS)]
+        found = expiry.still_there(self._table, entries, now, sk=_RELATIONSHIP)
         return [RelationshipId(entry["pk"]) for entry in sorted(found, key=lambda one: (one["createdAt"], one["pk"]))]
 
     def template_keys(self, role: str, address: Address) -> Iterator[Key]:
@@ -69,7 +76,8 @@ class PartyStore:
             for head in batch_get(*((self._table, relationship_key(id)) for id in some)):
                 if head is not None:
                     peer = head["to"] if head["from"] == address else head["from"]
-                    yield Tie(RelationshipId(head["pk"]), Address(peer), Status(head["status"]), _told(head))
+                    created_at, told = clock.parse(head["createdAt"]), _told(head)
+                    yield Tie(RelationshipId(head["pk"]), Address(peer), Status(head["status"]), created_at, told)
 
     def allocations_of_templates_by(self, creator: Address) -> Iterator[GivenAllocation]:
         """Who has allocated the templates of an identity.
@@ -81,7 +89,8 @@ class PartyStore:
             condition, values = "pk = :pk AND begins_with(sk, :allocation)", {"pk": template_id, "allocation": "A#"}
             for item in self._table.query_all(condition, values):
                 key = {"pk": item["pk"], "sk": item["sk"]}
-                yield GivenAllocation(Address(item["allocatedBy"]), key, _told(item))
+                allocated_at = clock.parse(item["allocatedAt"])
+                yield GivenAllocation(Address(item["allocatedBy"]), allocated_at, key, _told(item))
 
     def tell(self, tie: Tie, news: News, *, at: datetime) -> None:
         """Let the relationship carry an event for the peer.  1 write (1 WCU per KB), none if it carries it already.

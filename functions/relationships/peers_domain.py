@@ -1,6 +1,7 @@
 """What those who know an identity hear of it.  Contract: relationships.md, sections 5 and 6."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from backbone.addresses import Address
 from backbone.events import DomainEvent
@@ -21,6 +22,7 @@ class Tie:
     relationship_id: RelationshipId
     peer: Address
     status: Status
+    created_at: datetime
     told: frozenset[str] = frozenset()
 
 

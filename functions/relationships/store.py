@@ -1,8 +1,8 @@
 """Where relationships are kept."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, auto
 
 from backbone import payloads
 from backbone.addresses import Address
@@ -39,13 +39,21 @@ _PEER, _CREATOR, _NEW_PAIR, _TEMPLATE = 0, 1, 2, 5
 _PAIR = 2
 
 
-class _Standing(Enum):
-    """How a relationship stands to the item of its pair."""
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How a relationship stands to the item of its pair.  At first the usual is taken for granted; the pair tells."""
 
-    YOUNGEST = auto()
-    OLDER = auto()
-    PAIR_IS_GONE = auto()
+    is_youngest: bool = True
+    is_last: bool = True
+    """It is the only one that is not ReadyForDeletion."""
+    pair_is_gone: bool = False
     """One of the two identities has been deleted."""
+
+    @classmethod
+    def of(cls, relationship_id: RelationshipId, pair: Item | None) -> "_Standing":
+        if pair is None:
+            return cls(pair_is_gone=True)
+        return cls(pair["relationshipId"] == relationship_id, pair.get("undissolved") == 1)
 
 
 class RelationshipStore:
@@ -60,14 +68,16 @@ class RelationshipStore:
     audit entry   REL…                      `E#<n>`     at, by (`from` or `to`), device?, reason, old?, new, content?;
                                                         n counts from 1, the newest is the relationship's revision
     pair          `PAIR#<address>#…`        `P`         relationshipId, status, createdAt of the youngest relationship
-                                                        of two identities; openRelationships: how many are open
+                                                        of two identities; openRelationships: how many are open;
+                                                        undissolved: how many are not ReadyForDeletion; ttl?
     ============  ========================  ==========  ================================================================
 
     * The log grows without limit, hence an item per entry: what a change writes stays the same size.  Contents ride on
       the entry they came with and are never written again.
     * The relationship's revision is the lock of its changes, the pair's `openRelationships` that of creation.
     * An entry names its author by role: a pseudonym needs to be written to one item only.
-    * `ttl` (relationship and entries) is 30 days after the status became ReadyForDeletion.
+    * `ttl` (relationship and entries) is 30 days after the status became ReadyForDeletion; the pair goes with the last
+      of its relationships.
     """
 
     @property
@@ -98,11 +108,7 @@ class RelationshipStore:
             identities.check_active(relationship.to),  # _PEER
             # Tokens outlive their identity by minutes.  What the deletion does not find must not come afterwards.
             identities.check_not_deleting(relationship.from_),  # _CREATOR
-            self._table.putting(  # _NEW_PAIR
-                items.pair_item(relationship),
-                condition="attribute_not_exists(pk) OR openRelationships = :none",
-                values={"none": 0},
-            ),
+            self._pairing(relationship),  # _NEW_PAIR
             self._table.putting(items.head_item(relationship, creation.event), condition="attribute_not_exists(pk)"),
             self._table.putting(items.entry_item(relationship, content), condition="attribute_not_exists(pk)"),
             *template_writes,  # from _TEMPLATE on
@@ -112,6 +118,17 @@ class RelationshipStore:
         except TransactionFailed as failure:
             raise _refusal_of_creation(failure) from None
         payloads.settle(writes)
+
+    def _pairing(self, relationship: Relationship) -> Write:
+        """The new youngest relationship of a pair of which none is open."""
+        attributes = items.pair_attributes(relationship)
+        setting = ", ".join(f"#{name} = :{name}" for name in attributes)
+        return self._table.updating(
+            pair_key(relationship.from_, relationship.to),
+            f"SET {setting} REMOVE #ttl ADD undissolved :one",
+            {**attributes, "one": 1, "none": 0},
+            condition="attribute_not_exists(pk) OR openRelationships = :none",
+        )
 
     def get(self, relationship_id: RelationshipId, *, now: datetime) -> StoredRelationship:
         """1 query of the relationship and its log (1 RCU per 4 KB, contents included).  Raises `RecordNotFound`.
@@ -159,7 +176,7 @@ class RelationshipStore:
         fewer relationships is counted (`counting.changes`; with an `allowance`, which limits it, 2 WCU).  The second
         decomposition also marks the older entries for removal (2 WCU per KB of them).  Raises `QuotaExhausted`.
         """
-        standing, is_counted = _Standing.YOUNGEST, allowance is None
+        standing, is_counted = _Standing(), allowance is None
         for _ in range(_CHANGE_ATTEMPTS):
             transition = decide(self.get(relationship_id, now=now).relationship)
             after = transition.after
@@ -174,9 +191,8 @@ class RelationshipStore:
                 else:
                     transact(writes[:TRANSACTION_LIMIT])
             except TransactionFailed as lost:
-                # Who is not the pair's youngest relationship will never be it again, and no pair comes back.
                 if _PAIR in lost.failed and len(change) > _PAIR:
-                    standing = _Standing.OLDER if lost.failed[_PAIR] else _Standing.PAIR_IS_GONE
+                    standing = _Standing.of(after.id, lost.failed[_PAIR])
                 if max(lost.failed) >= len(change):
                     is_counted = False  # for an identity of which nothing is kept any more
             else:
@@ -224,6 +240,17 @@ class RelationshipStore:
             self._table.putting(items.entry_item(after, content), condition="attribute_not_exists(pk)"),
         ]
 
+    def renaming(self, anonymous: Relationship, event: DomainEvent, *, now: datetime) -> Write:
+        """Other names and nothing else, on the condition that nothing has changed since it was read."""
+        values = {
+            "from": anonymous.from_,
+            "to": anonymous.to,
+            "events": carried([event], now),
+            "seen": len(anonymous.audit_log),
+        }
+        setting = "SET #from = :from, #to = :to, #events = :events"
+        return self._table.updating(relationship_key(anonymous.id), setting, values, condition="revision = :seen")
+
     def retiring(self, after: Relationship) -> list[Write]:
         """Once both sides have decomposed it: the older entries go when the relationship goes."""
         removal = items.removal_time(after)
@@ -231,27 +258,29 @@ class RelationshipStore:
         return [self._table.updating(items.entry_key(after.id, n), "SET #ttl = :ttl", {"ttl": removal}) for n in older]
 
     def _pair_changes(self, transition: Transition, standing: _Standing) -> list[Write]:
-        """The pair's share of a change: the status of its youngest relationship, and how many are open."""
+        """The pair's share of a change: the status of its youngest relationship, how many are open, and its end."""
         before, after = transition.before, transition.after
-        if before is None or before.status is after.status or standing is _Standing.PAIR_IS_GONE:
+        if before is None or before.status is after.status or standing.pair_is_gone:
             return []
-        key = pair_key(after.from_, after.to)
-        opened = int(after.status.is_open) - int(before.status.is_open)
-        if standing is _Standing.YOUNGEST:
-            return [
-                self._table.updating(
-                    key,
-                    "SET #status = :status ADD openRelationships :opened",
-                    {"status": after.status.value, "opened": opened, "id": after.id},
-                    condition="relationshipId = :id",
-                )
-            ]
         # An older relationship that was rejected or revoked counts as open again while it is decomposed (§11.14).
-        return [
-            self._table.updating(
-                key, "ADD openRelationships :opened", {"opened": opened}, condition="attribute_exists(pk)"
-            )
-        ]
+        opened = int(after.status.is_open) - int(before.status.is_open)
+        values: Item = {"opened": opened, "id": after.id}
+        setting, adding = [], ["openRelationships :opened"]
+        conditions = ["relationshipId = :id" if standing.is_youngest else "relationshipId <> :id"]
+        if standing.is_youngest:
+            setting.append("#status = :status")
+            values["status"] = after.status.value
+        if (removal := items.removal_time(after)) is not None:
+            adding.append("undissolved :minus")
+            values |= {"minus": -1, "one": 1}
+            conditions.append("undissolved = :one" if standing.is_last else "NOT undissolved = :one")
+            if standing.is_last:
+                setting.append("#ttl = :ttl")
+                values["ttl"] = removal
+        clauses = [f"SET {', '.join(setting)}"] if setting else []
+        expression = " ".join([*clauses, f"ADD {', '.join(adding)}"])
+        key = pair_key(after.from_, after.to)
+        return [self._table.updating(key, expression, values, condition=" AND ".join(conditions))]
 
     def _complete(self, head: Item, entries: Sequence[Item | None], *, now: datetime) -> StoredRelationship:
         """A relationship whose entries were read after it; one that is being written right now is read again."""

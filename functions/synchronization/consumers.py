@@ -5,7 +5,7 @@ Every reaction may be repeated: an event is put on a feed once per domain event,
 to do the second time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -29,13 +29,12 @@ from backbone.events.relationships import (
 )
 from backbone.events.tokens import TokenLocked
 from backbone.ids import MessageId, RelationshipId
+from backbone.readmodels.relationships import RelationshipDetails
 from functions.synchronization import external_events
-from functions.synchronization.domain import Change, ExternalEvent, Head
+from functions.synchronization.domain import Change
 from functions.synchronization.errors import IdentityIsDeleted
 from functions.synchronization.external_events import payload_date
 from functions.synchronization.store import AlreadyHandled, SyncStore
-
-HeldRule = Callable[[Head, Sequence[ExternalEvent], datetime], Change]
 
 consumers = Consumers("synchronization")
 store = SyncStore()
@@ -56,9 +55,9 @@ def relationship_status_changed(event: RelationshipStatusChanged, envelope: Even
     if event.new_status in ("DeletionProposed", "ReadyForDeletion"):
         _discard_events_of_left_relationship(event.initiator, event.relationship_id)
     elif event.new_status == "Active":
-        _settle_held(external_events.release, event.relationship_id, event.initiator, event.peer)
+        _release_held(event.relationship_id, event.initiator, event.peer)
     elif event.new_status in ("Rejected", "Revoked"):
-        _settle_held(external_events.discard_blocked, event.relationship_id, event.initiator, event.peer)
+        _discard_held(event.relationship_id, event.initiator, event.peer)
 
 
 @consumers.on(RelationshipReactivationRequested)
@@ -75,7 +74,7 @@ def reactivation_completed(event: RelationshipReactivationCompleted, envelope: E
         with suppress(IdentityIsDeleted):  # nobody reactivates a relationship with a deleted identity
             _, relationship = store.head_and_relationship(event.peer, event.relationship_id)
             owners = relationship.participants if relationship else (event.peer,)
-            _settle_held(external_events.release, event.relationship_id, *owners)
+            _release_held(event.relationship_id, *owners)
 
 
 @consumers.on(PeerToBeDeleted)
@@ -136,7 +135,13 @@ def _receive(owner: Address, type: str, payload: Mapping[str, str], envelope: Ev
     """One event on the feed of `owner`."""
 
     def decide() -> Change:
-        return external_events.receive(store.head(owner), type, dict(payload), cause=envelope.id, now=clock.now())
+        head = store.head(owner)
+        if not head.is_meant_at(envelope.time):
+            return Change.of(head, clock.now())
+        change = external_events.receive(head, type, dict(payload), cause=envelope.id, now=clock.now())
+        # Whoever is named in it must not be deleted at the same time, because then nobody would take the name away.
+        named = change.events[0].named
+        return replace(change, witness=store.head(named)) if named else change
 
     _once(decide)
 
@@ -144,7 +149,7 @@ def _receive(owner: Address, type: str, payload: Mapping[str, str], envelope: Ev
 def _receive_message(recipient: MessageRecipient, message_id: MessageId, envelope: EventEnvelope) -> None:
     """The event of a message, in the state that the relationship asks for.
 
-    Unless the relationship is active, its status is a condition of the transaction: the event is there before the
+    Unless the relationship is active, its revision is a condition of the transaction: the event is there before the
     status changes, so whoever reacts to the change finds it (section 4).  Without this, a change between reading the
     status and writing the event would leave the event blocked for ever.  An active relationship needs no condition:
     for its event to be unwanted it would have to be terminated and left within these milliseconds.
@@ -154,11 +159,13 @@ def _receive_message(recipient: MessageRecipient, message_id: MessageId, envelop
 
     def decide() -> Change:
         head, relationship = store.head_and_relationship(owner, relationship_id)
-        if relationship is None:  # removed thirty days after both sides left it
+        if relationship is None or not head.is_meant_at(envelope.time):  # removed thirty days after both sides left it
             return Change.of(head, clock.now())
         left = owner in relationship.decomposed_by
         delivery = external_events.delivery_of_message(
-            relationship.status, recipient_has_decomposed=left, sent_while_active=recipient.sent_while_active
+            relationship.status,
+            recipient_has_decomposed=left,
+            was_active=recipient.sent_while_active or _was_active_after(relationship, envelope.time),
         )
         if not delivery.wanted:
             return Change.of(head, clock.now())
@@ -172,9 +179,17 @@ def _receive_message(recipient: MessageRecipient, message_id: MessageId, envelop
             blocked=delivery.blocked,
         )
         certain = relationship.status == "Active"
-        return change if certain else replace(change, premise=(relationship_id, relationship.status))
+        return change if certain else replace(change, premise=(relationship_id, relationship.revision))
 
     _once(decide)
+
+
+def _was_active_after(relationship: RelationshipDetails, sent_at: datetime) -> bool:
+    """Whether a relationship was active after something had been sent on it, however it stands now."""
+    if relationship.status != "Terminated":
+        return relationship.status == "Active"
+    ended_at = relationship.active_until()
+    return ended_at is not None and sent_at < ended_at
 
 
 def _once(decide: Callable[[], Change]) -> None:
@@ -183,12 +198,33 @@ def _once(decide: Callable[[], Change]) -> None:
         store.change(decide)
 
 
-def _settle_held(rule: HeldRule, relationship_id: RelationshipId, *owners: Address) -> None:
-    """Apply a rule to what is held back for a relationship, for each of its sides."""
+def _release_held(relationship_id: RelationshipId, *owners: Address) -> None:
+    """The relationship has become active: for each of its sides, what was sent before is delivered.
+
+    But not what was sent after it was terminated again, if this is told late.
+    """
 
     def decide(owner: Address) -> Change:
-        return rule(store.head(owner), store.held(owner, relationship_id), clock.now())
+        head, relationship = store.head_and_relationship(owner, relationship_id)
+        held = store.held(owner, relationship_id)
+        if held and relationship is not None and relationship.status != "Active":
+            ended_at = relationship.active_until()
+            held = [event for event in held if ended_at is not None and external_events.sent_at(event) < ended_at]
+        return external_events.release(head, held, clock.now())
 
+    _change_each(decide, owners)
+
+
+def _discard_held(relationship_id: RelationshipId, *owners: Address) -> None:
+    """The relationship never came into being, for neither of its sides."""
+
+    def decide(owner: Address) -> Change:
+        return external_events.discard_blocked(store.head(owner), store.held(owner, relationship_id), clock.now())
+
+    _change_each(decide, owners)
+
+
+def _change_each(decide: Callable[[Address], Change], owners: Iterable[Address]) -> None:
     for owner in owners:
         with suppress(IdentityIsDeleted):
             store.change(partial(decide, owner))

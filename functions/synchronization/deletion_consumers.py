@@ -5,10 +5,12 @@ events must not wait for it.
 """
 
 from backbone import clock
+from backbone.addresses import anonymised_address
 from backbone.consumers import Consumers
 from backbone.events import EventEnvelope
 from backbone.events.deletion import IdentityDataDeleted
 from backbone.events.devices import IdentityDeleted
+from backbone.settings import settings
 from functions.synchronization.deletion_store import DeletionStore
 from functions.synchronization.store import SyncStore
 
@@ -19,8 +21,9 @@ store = DeletionStore(SyncStore())
 @deletion_consumers.on(IdentityDeleted)
 def delete_synchronization(event: IdentityDeleted, envelope: EventEnvelope) -> None:
     """Datawallet, runs and events go.  What is deleted stays so: whoever breaks off is called again and goes on."""
-    store.close(event.identity_address, now=clock.now())
-    store.delete_all_but_head(event.identity_address)
+    if store.close(event.identity_address, event.deletion_process_id, now=clock.now()):
+        store.delete_all_but_head(event.identity_address)
+        store.forget_name(event.identity_address, anonymised_address(settings().did_domain))
     confirmation = IdentityDataDeleted(
         identity_address=event.identity_address,
         deletion_process_id=event.deletion_process_id,

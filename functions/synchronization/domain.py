@@ -7,7 +7,7 @@ one as a whole or, when the head has moved meanwhile, not at all, and then the r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -103,6 +103,14 @@ class SyncRun:
         return self.finalized_at and self.finalized_at + KEPT_AFTER_FINALIZATION
 
 
+_NAMES_ANOTHER = ("peerAddress", "newOwnerAddress")
+
+
+def named_in(payload: Mapping[str, str]) -> Address | None:
+    """The other identity that the payload of an event names, if any."""
+    return next((Address(payload[name]) for name in _NAMES_ANOTHER if name in payload), None)
+
+
 @dataclass(frozen=True, slots=True)
 class ExternalEvent:
     """Something that happened to an identity, for its devices to process.
@@ -119,6 +127,16 @@ class ExternalEvent:
     error_count: int = 0
     context: RelationshipId | None = None
     state: EventState = EventState.QUEUED
+
+    @property
+    def named(self) -> Address | None:
+        """The other identity that the payload names; when that is deleted, its name goes."""
+        return named_in(self.payload)
+
+    def without_name(self, pseudonym: Address) -> "ExternalEvent":
+        """The same, naming nobody."""
+        payload = {name: pseudonym if name in _NAMES_ANOTHER else value for name, value in self.payload.items()}
+        return replace(self, payload=payload)
 
     def belongs_to(self, run: SyncRun | None) -> bool:
         """Whether it is assigned to the open run.  Nobody writes this down: starting a run touches no event."""
@@ -137,7 +155,8 @@ class Head:
     `version` is the datawallet's (None: there is no datawallet).  Indices are the highest handed out.  `fresh` and
     `failed` count the queued events outside the open run without and with errors.  `pushed` counts modifications by
     windows of time, for quotas.  `compaction_at` is when somebody looks for superseded modifications (None: there are
-    none).  `revision` is the store's.
+    none).  `began_at` is when the identity registered, if its address has had a deleted one before: what is told of an
+    earlier time is not for it.  `revision` is the store's.
     """
 
     owner: Address
@@ -150,6 +169,7 @@ class Head:
     failed: int = 0
     pushed: Mapping[str, int] = field(default_factory=dict)
     compaction_at: datetime | None = None
+    began_at: datetime | None = None
     revision: str | None = None
 
     @property
@@ -157,13 +177,18 @@ class Head:
         """The index of the newest modification, None as long as there is none."""
         return None if self.modification_index == BEFORE_THE_FIRST else self.modification_index
 
+    def is_meant_at(self, instant: datetime) -> bool:
+        """Whether what happened then can concern this identity, and not an earlier one with its address."""
+        return self.began_at is None or instant >= self.began_at
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """All that one operation changes, committed as a whole.
 
     `events` are new or as they are from now on, `gone` are as they were.  `cause` is the domain event that must not
-    have been handled before, `premise` a relationship and the status it must still have.
+    have been handled before, `premise` a relationship and the revision it must still have, `witness` the head of
+    another identity, which an event names and which must not have been deleted meanwhile.
     """
 
     before: Head
@@ -175,7 +200,8 @@ class Change:
     gone: tuple[ExternalEvent, ...] = ()
     raised: tuple[DomainEvent, ...] = ()
     cause: str | None = None
-    premise: tuple[RelationshipId, str] | None = None
+    premise: tuple[RelationshipId, int] | None = None
+    witness: Head | None = None
 
     @classmethod
     def of(cls, head: Head, at: datetime) -> Self:

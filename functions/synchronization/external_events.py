@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from backbone.addresses import Address
 from backbone.events.synchronization import ExternalEventCreated
-from backbone.ids import ExternalEventId, RelationshipId
+from backbone.ids import ExternalEventId, MessageId, RelationshipId
 from functions.synchronization.domain import Change, EventState, ExternalEvent, Head
 
 
@@ -20,11 +21,12 @@ class Delivery:
     blocked: bool = False
 
 
-def delivery_of_message(status: str, *, recipient_has_decomposed: bool, sent_while_active: bool) -> Delivery:
+def delivery_of_message(status: str, *, recipient_has_decomposed: bool, was_active: bool) -> Delivery:
     """Blocked as long as the relationship is not active, and not wanted by who has left it.
 
-    What was sent while it was active is not held back by a termination that was faster than this event (messages.md,
-    section 11; the reference looks at the status of this moment only and so may hold it back).
+    `was_active` says that it was active when the message was sent, or has been since: a termination that was faster
+    than this event does not hold it back (messages.md, section 11; the reference looks at the status of this moment
+    only and so may hold it back).
 
     A message can be sent while Pending, Active or Terminated only.  Whoever finds another status is late, and gets the
     same outcome as if the message had been first: deleted on rejection, revocation and by the recipient's decomposition
@@ -32,7 +34,7 @@ def delivery_of_message(status: str, *, recipient_has_decomposed: bool, sent_whi
     """
     if status in ("Rejected", "Revoked") or recipient_has_decomposed:
         return Delivery(wanted=False)
-    return Delivery(wanted=True, blocked=status in ("Pending", "Terminated") and not sent_while_active)
+    return Delivery(wanted=True, blocked=status in ("Pending", "Terminated") and not was_active)
 
 
 def receive(
@@ -64,6 +66,11 @@ def receive(
     return replace(Change.of(head, now), head=counted, events=(event,), raised=told, cause=cause)
 
 
+def sent_at(event: ExternalEvent) -> datetime:
+    """When the message of an event was sent; only messages are held back."""
+    return MessageId(event.payload["id"]).instant
+
+
 def release(head: Head, held: Iterable[ExternalEvent], now: datetime) -> Change:
     """Queue the blocked ones among the events held back, and tell of the last: one sync fetches them all."""
     blocked = tuple(event for event in held if event.state is EventState.BLOCKED)
@@ -90,6 +97,14 @@ def discard_unassigned(
     fresh = sum(event.error_count == 0 for event in left)
     counted = replace(head, fresh=head.fresh - fresh, failed=head.failed - (len(left) - fresh))
     return replace(Change.of(head, now), head=counted, gone=(*left, *held))
+
+
+def anonymise(head: Head, event: ExternalEvent | None, named: Address, pseudonym: Address, now: datetime) -> Change:
+    """The identity that an event names is deleted.  Nothing to do if the event is delivered by now."""
+    unchanged = Change.of(head, now)
+    if event is None or event.named != named:
+        return unchanged
+    return replace(unchanged, events=(event.without_name(pseudonym),))
 
 
 def _told(head: Head, event: ExternalEvent, *, blocked: bool) -> ExternalEventCreated:

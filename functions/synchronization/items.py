@@ -9,6 +9,7 @@ sk                              item
 `EVENT#<index>`                 a queued external event; sorts before the head, so that one query reads queue and head
 `HELD#<context>#<index>`        a blocked or dead external event, by relationship (`-`: none)
 `SEEN#<id of a domain event>`   mark of a handled domain event, for thirty days
+`<owner>#<index>`               pk `NAMED#<address>`: an event of this owner names the identity with this address
 `MOD#<group>`                   the newest modification of a group; `ix` = `M#<index>`
 `RUN#<id>`                      a finalized sync run, for thirty days
 `PAGES#<device>#<local index>`  how a long list is spread over pages, while the device reads it
@@ -16,12 +17,13 @@ sk                              item
 ==============================  ======================================================================================
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from backbone import clock, payloads
 from backbone.addresses import Address
-from backbone.dynamodb import Item
+from backbone.dynamodb import Item, Key
 from backbone.events import carried, farewell
 from backbone.events.base import FAREWELL
 from backbone.events.synchronization import DatawalletCompactionDue
@@ -36,6 +38,7 @@ from functions.synchronization.domain import (
     Modification,
     SyncRun,
     SyncRunType,
+    named_in,
 )
 from functions.synchronization.write_ahead_log import Entry
 
@@ -44,6 +47,8 @@ QUEUE = "EVENT#"
 PAYLOAD = "encryptedPayload"
 LOG = "log"
 TIMER = "TIMER"
+_NAMED = "NAMED#"
+BEGAN_AT = "beganAt"
 
 REPEATS_EXPECTED_FOR = timedelta(days=30)
 """The queues of failed events and of dead letters keep a domain event for 14 days each."""
@@ -63,6 +68,11 @@ def queued_sk(index: int) -> str:
 def held_prefix(context: RelationshipId | None) -> str:
     """What the sort keys of all events held back for a relationship begin with."""
     return f"HELD#{context or '-'}#"
+
+
+def dead_sk(index: int) -> str:
+    """The place of an event of no relationship that has failed too often."""
+    return f"{held_prefix(None)}{_digits(index)}"
 
 
 def event_sk(event: ExternalEvent) -> str:
@@ -113,15 +123,22 @@ def head_item(change: Change, revision: str) -> Item:
         "failed": head.failed,
         datawallets.PUSHED: dict(head.pushed) or None,
         "compactionAt": clock.render(head.compaction_at) if head.compaction_at else None,
+        BEGAN_AT: clock.render(head.began_at) if head.began_at else None,
         "revision": revision,
         "events": carried(change.raised, change.at),
     }
 
 
 def head_of(owner: Address, item: Item | None) -> Head:
-    """The head; an identity of which nothing is known has one, too."""
+    """The head; an identity of which nothing is known has one, too.
+
+    A closed one is that of a new identity: the next change takes its place (`opened`).
+    """
     if item is None:
         return Head(owner)
+    began_at = clock.parse(item[BEGAN_AT]) if BEGAN_AT in item else None
+    if is_closed(item):
+        return Head(owner, began_at=began_at, revision=item["revision"])
     run, compaction_at = item.get("run"), item.get("compactionAt")
     return Head(
         owner=owner,
@@ -134,12 +151,13 @@ def head_of(owner: Address, item: Item | None) -> Head:
         failed=item["failed"],
         pushed=datawallets.pushed(item),
         compaction_at=clock.parse(compaction_at) if compaction_at else None,
+        began_at=began_at,
         revision=item["revision"],
     )
 
 
 def closed_head_item(owner: Address, revision: str, now: datetime) -> Item:
-    """What takes the head's place when the identity is deleted: nothing follows it."""
+    """What takes the head's place when the identity is deleted: nothing follows it, unless it registers again."""
     ttl = clock.epoch_seconds(now + REPEATS_EXPECTED_FOR)
     return {"pk": owner, "sk": HEAD, "closed": True, "revision": revision, "ttl": ttl}
 
@@ -147,6 +165,11 @@ def closed_head_item(owner: Address, revision: str, now: datetime) -> Item:
 def is_closed(head: Item) -> bool:
     """Whether the identity is deleted."""
     return "closed" in head
+
+
+def opened(closed: Item, began_at: datetime) -> Item:
+    """The closed head as an identity finds it that has registered again since."""
+    return {**closed, BEGAN_AT: clock.render(began_at)}
 
 
 def has_log(head: Item) -> bool:
@@ -167,7 +190,44 @@ def entries(change: Change) -> list[Entry]:
     if change.head.compaction_at and change.head.compaction_at != change.before.compaction_at:
         written.append(_timer_entry(change.head.owner, change.head.compaction_at))
     written += [_event_entry(change.head.owner, event) for event in change.events]
-    return written + [Entry(change.head.owner, event_sk(event)) for event in change.gone]
+    written += [Entry(change.head.owner, event_sk(event)) for event in change.gone]
+    return [*written, *_naming_entries(change)]
+
+
+def named_pk(address: Address) -> str:
+    """The partition of who has been told of an identity by name."""
+    return f"{_NAMED}{address}"
+
+
+def naming_key(owner: Address, index: int, named: Address) -> Key:
+    """What leads from an identity to an event of somebody else that names it."""
+    return {"pk": named_pk(named), "sk": f"{owner}#{_digits(index)}"}
+
+
+def naming_key_of(item: Item) -> Key | None:
+    """The same for a stored event (with at least its index and payload); None for what names nobody."""
+    if not item["sk"].startswith((QUEUE, "HELD#")):
+        return None
+    named = named_in(item["payload"])
+    return naming_key(Address(item["pk"]), item["index"], named) if named is not None else None
+
+
+def owner_and_index(naming_sk: str) -> tuple[Address, int]:
+    """Which event it is."""
+    owner, _, index = naming_sk.rpartition("#")
+    return Address(owner), int(index)
+
+
+def _naming_entries(change: Change) -> Iterator[Entry]:
+    """An event that names somebody can be found by that name for as long as it is there."""
+    owner, staying = change.head.owner, {event.index for event in change.events}
+    for event in (*change.events, *change.gone):
+        if event.named is not None:
+            key = naming_key(owner, event.index, event.named)
+            if event.index > change.before.event_index:
+                yield Entry(key["pk"], key["sk"], dict(key))
+            elif event.index not in staying:
+                yield Entry(key["pk"], key["sk"])
 
 
 def seen_item(owner: Address, cause: str, now: datetime) -> Item:

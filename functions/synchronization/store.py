@@ -153,6 +153,17 @@ class SyncStore:
         events = [items.event_of(item) for item in found[page.offset :]]
         return PageOf(events, page, run.event_count)
 
+    def head_and_event(self, owner: Address, index: int) -> tuple[Head, ExternalEvent | None]:
+        """An event of no relationship, queued or dead; None once it is delivered.  1 batch get (3 RCU)."""
+
+        def read() -> tuple[Item | None, Item | None]:
+            places = items.HEAD, items.queued_sk(index), items.dead_sk(index)
+            head, queued, dead = batch_get(*((self._table, _key(owner, sk)) for sk in places))
+            return head, queued or dead
+
+        item, event = self._settled(read)
+        return items.head_of(owner, item), items.event_of(event) if event else None
+
     def held(self, owner: Address, context: RelationshipId) -> list[ExternalEvent]:
         """The blocked and dead events of a relationship.  1 query of just these (0.25 RCU each)."""
         condition, values = "pk = :pk AND begins_with(sk, :held)", {"pk": owner, "held": items.held_prefix(context)}
@@ -229,8 +240,7 @@ class SyncStore:
         if not entries and not guards:
             self.put_head(head, change.head.revision)
         elif write_ahead_log.fits_one_transaction(entries, others=1 + len(guards), inline_bytes=_inline_bytes()):
-            condition, values = _unmoved(change.head.revision)
-            moving = self._table.putting(head, condition=condition, values=values)
+            moving = self.putting_head(head, change.head.revision)
             writes = _in_parallel(self._write, entries, transfers=_has_large_payloads(entries))
             try:
                 dynamodb.transact([moving, *(guard for guard, _ in guards), *writes])
@@ -257,11 +267,20 @@ class SyncStore:
             seen = items.seen_item(change.head.owner, change.cause, change.at)
             guards.append((self._table.putting(seen, condition="attribute_not_exists(pk)"), AlreadyHandled()))
         if change.premise:
-            relationship_id, status = change.premise
+            relationship_id, revision = change.premise
             key = relationships.relationship_key(relationship_id)
-            still = relationships.table().checking(key, "#status = :status", {"status": status})
+            still = relationships.table().checking(key, "revision = :revision", {"revision": revision})
             guards.append((still, LostRace()))
+        if change.witness:
+            condition, values = _unmoved(change.witness.revision)
+            there = self._table.checking(_key(change.witness.owner, items.HEAD), condition, values)
+            guards.append((there, LostRace()))
         return guards
+
+    def putting_head(self, head: Item, revision: str | None) -> Write:
+        """The part of a transaction that moves the head from this revision."""
+        condition, values = _unmoved(revision)
+        return self._table.putting(head, condition=condition, values=values)
 
     def put_head(self, head: Item, revision: str | None) -> None:
         """1 put (1 WCU).  Raises `LostRace` when the head does not have this revision any more."""
@@ -276,15 +295,22 @@ class SyncStore:
     def _settled(self, read: Callable[[], tuple[Item | None, ReadT]]) -> tuple[Item | None, ReadT]:
         """Read the head and what goes with it, after finishing whatever somebody has left unfinished.
 
-        Raises `IdentityIsDeleted`.
+        A closed head costs one read more (1 RCU): an identity that has registered again since begins anew, anybody else
+        gets `IdentityIsDeleted`.
         """
         while True:
             head, rest = read()
             if head is not None and items.is_closed(head):
-                raise IdentityIsDeleted
+                return self._opened(head), rest
             if head is None or not items.has_log(head):
                 return head, rest
             self._finish(head)
+
+    def _opened(self, closed: Item) -> Item:
+        began_at = identities.life_at(closed["pk"])
+        if began_at is None:
+            raise IdentityIsDeleted
+        return items.opened(closed, began_at)
 
     def _finish(self, head: Item) -> None:
         """Apply the head's log and remove it (write_ahead_log.py).  Several may do so at the same time."""

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from backbone import clock
 from backbone.addresses import Address
 from backbone.errors import RecordNotFound
 from backbone.http import NoContent, Page, PageOf
@@ -24,13 +25,13 @@ def list_tokens_of_identity(query: CreatorQuery, paging: PageQuery) -> PageOf[To
     if not Address.is_valid(query.created_by):
         return PageOf([], page, 0)
     wanted = None if paging.page_size is None else page
-    return _with_contents(store.created_by(Address(query.created_by), wanted))
+    return _with_contents(store.created_by(Address(query.created_by), wanted, now=clock.now()))
 
 
 @admin_api.patch("/api/v1/Tokens/{id}/ResetAccessFailedCount")
 def reset_access_failed_count(id: TokenId) -> NoContent:
     """Forget the wrong passwords, which unlocks the token."""
-    store.reset_access_failed_count(id)
+    store.reset_access_failed_count(id, now=clock.now())
     return NoContent()
 
 

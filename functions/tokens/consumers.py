@@ -17,8 +17,9 @@ store = DeletionStore(TokenStore())
 @consumers.on(IdentityDeleted)
 def forget_identity(event: IdentityDeleted, envelope: EventEnvelope) -> None:
     """Its tokens go, with their contents; those of others lose its name."""
-    store.delete_created_by(event.identity_address)
-    store.anonymise(event.identity_address, anonymised_address(settings().did_domain))
+    if not store.has_confirmed(event.deletion_process_id):
+        store.delete_created_by(event.identity_address)
+        store.anonymise(event.identity_address, anonymised_address(settings().did_domain))
     confirmation = IdentityDataDeleted(
         identity_address=event.identity_address,
         deletion_process_id=event.deletion_process_id,

@@ -5,11 +5,11 @@ from contextlib import suppress
 from datetime import datetime
 
 from backbone.addresses import Address
-from backbone.deletion import confirm_deletion
+from backbone.deletion import confirm_deletion, is_confirmed
 from backbone.dynamodb import ConditionFailed, Item, Key, Table
 from backbone.errors import Forbidden, RecordNotFound
 from backbone.events.deletion import IdentityDataDeleted
-from backbone.ids import TokenId
+from backbone.ids import IdentityDeletionProcessId, TokenId
 from backbone.settings import settings
 from functions.tokens.store import BY_CREATOR, PARTY, TokenStore, allocation_key
 
@@ -69,6 +69,10 @@ class DeletionStore:
     def _keys(self, index: str, attribute: str, address: Address) -> Iterator[Item]:
         found = self._table.query_all(f"#{attribute} = :address", {"address": address}, index=index, consistent=False)
         return ({"pk": item["pk"], "sk": item["sk"]} for item in found)
+
+    def has_confirmed(self, deletion_process_id: IdentityDeletionProcessId) -> bool:
+        """1 read (1 RCU)."""
+        return is_confirmed(self._table, deletion_process_id)
 
     def confirm(self, deleted: IdentityDataDeleted, *, now: datetime) -> None:
         """1 write (1 WCU).  pk = `DELETED#<process id>`, sk = `DELETED`; TTL a month."""

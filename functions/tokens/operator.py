@@ -22,7 +22,7 @@ def list_tokens(
 ) -> None:
     """Show the tokens an identity has created, oldest first."""
     now = clock.now()
-    found = TokenStore().created_by(address).items
+    found = TokenStore().created_by(address, now=now).items
     show([describe(each.token, now=now) for each in found], as_json=as_json, empty="It has created no tokens.")
 
 
@@ -31,7 +31,7 @@ def reset_access_failed_count(
     token_id: Annotated[TokenId, typer.Option("--id", parser=TokenId.parse, metavar="TOK…", help="The token.")],
 ) -> None:
     """Unlock a token that was locked by wrong passwords."""
-    TokenStore().reset_access_failed_count(token_id)
+    TokenStore().reset_access_failed_count(token_id, now=clock.now())
     say(f"Token {token_id} is unlocked.")
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from backbone import clock, payloads
+from backbone import clock, expiry, payloads
 from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.dynamodb import (
@@ -247,22 +247,28 @@ class TokenStore:
                 raise RecordNotFound("Token") from None
             raise Forbidden from None
 
-    def reset_access_failed_count(self, token_id: TokenId) -> None:
+    def reset_access_failed_count(self, token_id: TokenId, *, now: datetime) -> None:
         """Unlock a token.  1 write (1 WCU per KB).  Raises `RecordNotFound`."""
         try:
-            self._table.update(_token_key(token_id), "SET accessFailedCount = :none", {"none": 0}, condition=_EXISTS)
+            self._table.update(
+                _token_key(token_id),
+                "SET accessFailedCount = :none",
+                {"none": 0, "now": clock.epoch_seconds(now)},
+                condition=f"{_EXISTS} AND (attribute_not_exists(#ttl) OR #ttl > :now)",
+            )
         except ConditionFailed:
             raise RecordNotFound("Token") from None
 
-    def created_by(self, address: Address, page: Page | None = None) -> PageOf[FoundToken]:
-        """A page of the tokens of an identity, or all of them, oldest first, expired ones included; just created ones
-        may still be missing.
+    def created_by(self, address: Address, page: Page | None = None, *, now: datetime) -> PageOf[FoundToken]:
+        """A page of the tokens of an identity, or all of them, oldest first, expired ones included until a month later;
+        just created ones may still be missing.
 
-        1 query of the index per 1 MB of keys (0.5 RCU per 30 tokens, whatever the page), 1 batch read per 100 of the
-        page (1 RCU per 4 KB).
+        1 query of the index per 1 MB of keys (0.5 RCU per 30 tokens, whatever the page), 1 batch read per 100 that are
+        older than a month and 1 per 100 of the page (1 RCU per 4 KB).
         """
         condition, creator = "createdBy = :creator", {"creator": address}
-        keys = list(self._table.query_all(condition, creator, index=BY_CREATOR, consistent=False))
+        entries = list(self._table.query_all(condition, creator, index=BY_CREATOR, consistent=False))
+        keys = expiry.still_there(self._table, entries, now, sk=_TOKEN)
         page = page or Page(1, max(1, len(keys)))
         wanted = keys[page.offset : page.offset + page.size]
         items = batch_get(*((self._table, _token_key(key["pk"])) for key in wanted))

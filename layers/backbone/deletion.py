@@ -21,6 +21,14 @@ def deletion_mark_key(deletion_process_id: IdentityDeletionProcessId, sk: str | 
     return {"pk": f"DELETED#{deletion_process_id}", **({"sk": sk} if sk else {})}
 
 
+def is_confirmed(table: Table, deletion_process_id: IdentityDeletionProcessId, sk: str | None = "DELETED") -> bool:
+    """Whether this service has nothing left of the identity that this process deletes.  1 consistent read (1 RCU).
+
+    Whoever is told again asks this first: the identity may have registered again since, with the same address.
+    """
+    return table.get(deletion_mark_key(deletion_process_id, sk)) is not None
+
+
 def confirm_deletion(table: Table, event: IdentityDataDeleted, *, now: datetime, sk: str | None = "DELETED") -> None:
     """Say that this service has nothing left.  `sk` is None for a table without sort key.
 

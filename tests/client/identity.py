@@ -217,14 +217,16 @@ class Identity:
         *,
         device_name: str | None = None,
         address_hostname: str | None = None,
+        identity_key: SignatureKeyPair | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> Identity:
         """Register a new identity with its first device and create its datawallet (§9).
 
-        ``address_hostname`` overrides the host of the base URL in the address (§5).
+        ``address_hostname`` overrides the host of the base URL in the address (§5); ``identity_key`` is that of an
+        identity that has been deleted.
         """
         api = BackboneApi(base_url, client_id, client_secret, transport=transport)
-        identity_key, password = SignatureKeyPair.generate(), ids.device_password()
+        identity_key, password = identity_key or SignatureKeyPair.generate(), ids.device_password()
         address = address_of(identity_key.public, address_hostname or hostname_of(base_url))
         answer = register(api, identity_key, password)
         if answer["address"] != address:

@@ -9,10 +9,10 @@ from backbone import clock, dynamodb
 from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.dynamodb import write
-from backbone.ids import DeviceId, RelationshipTemplateId, TierId, random_text
+from backbone.ids import DeviceId, IdentityDeletionProcessId, RelationshipTemplateId, TierId, random_text
 from backbone.quotas import Metric, Period
 from backbone.quotas import store as quotas_store
-from backbone.readmodels import identities, tiers
+from backbone.readmodels import identities, relationships, tiers
 from backbone.readmodels.relationships import table as relationships_table
 from functions.announcements import domain as announcements_domain
 from functions.announcements.domain import Announcement
@@ -49,6 +49,7 @@ def given_identity(
     deletion_grace_period_ends_at: datetime | None = None,
     backup_device_id: DeviceId | None = None,
     tier_id: TierId = TIER,
+    created_at: datetime = LONG_AGO,
 ) -> Identity:
     """An identity without devices (owner: devices)."""
     identity = Identity(
@@ -58,12 +59,17 @@ def given_identity(
         client_id="test",
         tier_id=tier_id,
         status=IdentityStatus(status),
-        created_at=LONG_AGO,
+        created_at=created_at,
         deletion_grace_period_ends_at=deletion_grace_period_ends_at,
         backup_device_id=backup_device_id,
     )
     identities.table().put({**identity_key(address), **identity_item(identity)})
     return identity
+
+
+def process_of(address: Address) -> IdentityDeletionProcessId:
+    """The id of the process that deletes an identity: always the same one (owner: devices)."""
+    return IdentityDeletionProcessId(f"IDP{address[-17:]}")
 
 
 def given_device(
@@ -174,13 +180,27 @@ def given_relationship(
     for role, action in _WAYS_TO_STATUS[status]:
         step = relationships_domain.act(step.after, action, callers[role], now=created_at)
         entries.append(relationship_items.entry_item(step.after, None))
-    head, pair = relationship_items.head_item(step.after, step.event), relationship_items.pair_item(step.after)
+    head, pair = relationship_items.head_item(step.after, step.event), _pair_item(step.after)
     for item in (*entries, head, pair):
         relationships_table().put(item)
     for address in (from_, to):
         number, metric = int(address in step.after.counted_for), Metric.NUMBER_OF_RELATIONSHIPS
         write(quotas_store.counting(address, metric, number, now=clock.now(), created_at=created_at))
     return step.after
+
+
+def _pair_item(youngest: Relationship) -> dict[str, Any]:
+    """The pair of a relationship, which is the only one, or all others of which are not open but are not dissolved."""
+    key = relationships.pair_key(youngest.from_, youngest.to)
+    before = relationships_table().get(key) or {}
+    removal = relationship_items.removal_time(youngest)
+    undissolved = before.get("undissolved", 0) + (removal is None)
+    return {
+        **key,
+        **relationship_items.pair_attributes(youngest),
+        "undissolved": undissolved,
+        "ttl": None if undissolved else removal,
+    }
 
 
 def given_announcement(*recipients: Address, created_at: datetime = LONG_AGO, **changed: Any) -> Announcement:

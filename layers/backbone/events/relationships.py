@@ -62,6 +62,22 @@ class RelationshipStatusChanged(DomainEvent):
         return f"{self.relationship_id}/StatusChanged/{self.audit_position}"
 
 
+class RelationshipAnonymised(DomainEvent):
+    """A relationship does not name an identity any more, which had decomposed it before it was deleted.  → messages.
+
+    Nothing else has changed, so nobody is told.
+    """
+
+    relationship_id: RelationshipId
+    deleted_identity: Address
+    peer: Address
+    deletion_process_id: IdentityDeletionProcessId
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.relationship_id}/Anonymised/{self.deletion_process_id}"
+
+
 class RelationshipReactivationRequested(DomainEvent):
     """One side asked for reactivation.  → synchronization (for the peer)."""
 

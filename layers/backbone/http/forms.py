@@ -3,6 +3,7 @@
 The form is parsed by the package `multipart`; here its parts become the values of a `FormModel`.
 """
 
+import re
 from collections.abc import Mapping
 from io import BytesIO
 
@@ -19,6 +20,9 @@ TEXT_FIELD_BYTES = 4 * 1024 * 1024
 _PARTS = 1024
 _HEADERS_PER_PART = 16
 _HEADER_BYTES = 16 * 1024
+
+# `filename*=UTF-8''cipher.bin` (RFC 5987), which the package does not read.  What the name is does not matter.
+_EXTENDED_NAME = re.compile(r""";\s*filename\*\s*=\s*"?[^'";]*'[^'";]*'[^'";\s]""", re.IGNORECASE)
 
 
 def is_multipart(content_type: str) -> bool:
@@ -51,7 +55,7 @@ def parts_of(body: bytes, content_type: str) -> Mapping[str, str | UploadedFile]
 
 
 def _value(part: multipart.MultipartPart) -> str | UploadedFile:
-    if part.filename:
+    if part.filename or _EXTENDED_NAME.search(part.headers.get("Content-Disposition", "")):
         return UploadedFile(part.size, part.file)
     if part.size > TEXT_FIELD_BYTES:
         raise InputCannotBeParsed(part.name, "The field is too large.")

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
+from backbone import clock
 from backbone.dynamodb import Item, Key, Table, Write
 from backbone.settings import settings
 
@@ -43,6 +45,20 @@ def key(address: str) -> Key:
 def is_identity(item: Item) -> bool:
     """Whether an item of an identity's partition is the identity itself."""
     return bool(item["sk"] == "I")
+
+
+def begin_of_life(item: Item) -> datetime:
+    """When the identity registered.  An address may have had an identity before, which has been deleted."""
+    return clock.parse(item["createdAt"])
+
+
+def life_at(address: str) -> datetime | None:
+    """When the identity that has this address now registered; None without one, or if it is being deleted.
+
+    1 consistent read (1 RCU).
+    """
+    item = table().get(key(address))
+    return begin_of_life(item) if item is not None and item["status"] != DELETING else None
 
 
 def partition_of(address: str) -> Iterator[Item]:

@@ -46,7 +46,7 @@ def test_owned_files_go_and_others_lose_its_name() -> None:
 
     assert [item_of(file) is None for file in (own, given_away, received, foreign)] == [True, False, True, False]
     left = store.get(given_away.id, now=clock.now()).file
-    assert (left.created_by, left.modified_by, left.owner) == (PSEUDONYM, alice.address, bob.address)
+    assert (left.created_by, left.modified_by, left.owner) == (PSEUDONYM, PSEUDONYM, bob.address)
     assert left.created_by_device == alice.device_id
     assert store.find_all_of(alice.address, Page(1, 50), now=clock.now()).items == []
     assert store.get(foreign.id, now=clock.now()).file == foreign

@@ -16,12 +16,11 @@ from backbone.readmodels import relationships
 from backbone.settings import settings
 from functions.messages.consumers import consumers
 from tests.support.api import InProcessApi, new_caller
-from tests.support.builders import LONG_AGO, given_relationship
+from tests.support.builders import LONG_AGO, given_relationship, process_of
 from tests.unit.messages.journeys import given_message, listed, read
 from tests.unit.messages.test_decomposition import decomposed
 
 PSEUDONYM = Address("did:e:localhost:dids:3a29ae5c1f591bbd9a2aaa")
-PROCESS = IdentityDeletionProcessId("IDP00000000000000001")
 
 
 def heard(event: DomainEvent) -> None:
@@ -32,7 +31,9 @@ def heard(event: DomainEvent) -> None:
 def left(
     who: Caller, peer: Caller | Address, relationship_id: RelationshipId, status: str = "DeletionProposed"
 ) -> None:
-    """A deleted identity leaves a relationship."""
+    """A deleted identity leaves a relationship; the item of the pair goes in the same transaction."""
+    pair = relationships.pair_key(who.address, peer.address if isinstance(peer, Caller) else peer)
+    relationships.table().delete(pair)
     decomposed(who, peer, relationship_id, new_status=status, was_due_to_identity_deletion=True, audit_position=9)
 
 
@@ -41,17 +42,20 @@ def orphaned(message_id: str) -> None:
     heard(MessageOrphaned(message_id=MessageId(message_id)))
 
 
-def begun(who: Caller, process: IdentityDeletionProcessId = PROCESS) -> None:
+def begun(who: Caller, process: IdentityDeletionProcessId | None = None) -> None:
     """Devices says that the deletion begins."""
-    heard(IdentityDeleted(identity_address=who.address, deletion_process_id=process))
+    heard(IdentityDeleted(identity_address=who.address, deletion_process_id=process or process_of(who.address)))
 
 
 def relationships_are_left(
-    who: Caller, process: IdentityDeletionProcessId = PROCESS, *, service: str = "relationships"
+    who: Caller, process: IdentityDeletionProcessId | None = None, *, service: str = "relationships"
 ) -> None:
     """Relationships (or another service) has nothing left of the identity."""
     event = IdentityDataDeleted(
-        identity_address=who.address, deletion_process_id=process, service=service, aggregates=()
+        identity_address=who.address,
+        deletion_process_id=process or process_of(who.address),
+        service=service,
+        aggregates=(),
     )
     if service == "relationships":
         confirm_deletion(relationships.table(), event, now=LONG_AGO)

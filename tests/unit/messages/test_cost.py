@@ -117,7 +117,7 @@ def test_a_page_costs_the_same_wherever_it_is(local_dynamodb: None, size: int, n
 
 
 def test_the_first_listing_numbers_the_mailbox(local_dynamodb: None) -> None:
-    """data-model.md, messages: anchors: 0.04 WCU per message, once"""
+    """data-model.md, messages: anchors: 0.08 WCU per message, once"""
     api = InProcessApi()
     owner = new_caller()
     put_all(received_messages(owner, 120, {1}))
@@ -125,7 +125,7 @@ def test_the_first_listing_numbers_the_mailbox(local_dynamodb: None) -> None:
     first, second = (cost_of(partial(api.get, "/api/v2/Messages", caller=owner)) for _ in range(2))
 
     assert first.calls == ["BatchGetItem", "Query", "TransactWriteItems", "BatchGetItem"]
-    assert (first.read_units, first.write_units) == (1 + 10 + 50, 6)
+    assert (first.read_units, first.write_units) == (1 + 10 + 50, 8)
     assert second.read_units == 58
 
 
@@ -151,7 +151,9 @@ def test_decomposition(local_dynamodb: None) -> None:
 
     cost = cost_of(lambda: decomposed(recipient, sender, relationship_id))
 
-    before = ["UpdateItem", "UpdateItem", "UpdateItem", "Query", "Query"]
+    new_epoch = ["UpdateItem", "Query", "TransactWriteItems"]  # there was no head
+    before = ["UpdateItem", "UpdateItem", *new_epoch, "Query", "Query"]
     each = ["BatchGetItem", "TransactWriteItems"]
-    assert cost.calls == [*before, *each * 3, "UpdateItem", "GetItem", "Query"]
-    assert (cost.read_units, cost.write_units) == (7.5, 4 + 3 * 6)
+    numbering = ["UpdateItem", "GetItem", "Query"]
+    assert cost.calls == [*before, *each * 3, *numbering, *["GetItem", "GetItem"] * 2]
+    assert (cost.read_units, cost.write_units) == (12.5, 7 + 3 * 6)

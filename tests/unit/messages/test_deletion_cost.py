@@ -9,6 +9,9 @@ from tests.unit.messages.test_cost import cost_of
 pytestmark = pytest.mark.local_dynamodb
 
 BATCH, QUERY, GET, TRANSACT, UPDATE = "BatchGetItem", "Query", "GetItem", "TransactWriteItems", "UpdateItem"
+PAIR = "DeleteItem"
+"""The scene removes it, as Relationships does."""
+RETIRING = [GET, GET, UPDATE] * 2
 
 
 @pytest.fixture
@@ -24,8 +27,8 @@ def test_a_deleted_sender(circle: Circle, number: int) -> None:
 
     cost = cost_of(lambda: left(circle.s, circle.r1, circle.to_r1))
 
-    assert cost.calls == [UPDATE, UPDATE, QUERY, QUERY, *[BATCH, TRANSACT] * number]
-    assert (cost.read_units, cost.write_units) == (0.5 + 2 * number, 2 + 6 * number)
+    assert cost.calls == [PAIR, UPDATE, UPDATE, QUERY, QUERY, *[BATCH, TRANSACT] * number, *RETIRING]
+    assert (cost.read_units, cost.write_units) == (4.5 + 2 * number, 5 + 6 * number)
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -36,18 +39,18 @@ def test_a_deleted_recipient(circle: Circle, number: int) -> None:
 
     cost = cost_of(lambda: left(circle.r1, circle.s, circle.to_r1))
 
-    assert cost.calls == [UPDATE, UPDATE, QUERY, QUERY, *[BATCH, GET, TRANSACT] * number]
-    assert (cost.read_units, cost.write_units) == (0.5 + 3 * number, 2 + 6 * number)
+    assert cost.calls == [PAIR, UPDATE, UPDATE, QUERY, QUERY, *[BATCH, GET, TRANSACT] * number, *RETIRING]
+    assert (cost.read_units, cost.write_units) == (4.5 + 3 * number, 5 + 6 * number)
 
 
 def test_the_end_costs_a_query(circle: Circle) -> None:
-    """data-model.md, messages: deletion of an identity: at the end 1 get, 1 query, 1 put"""
+    """data-model.md, messages: deletion of an identity: at the end 2 gets, 1 query, 1 put"""
     circle.sent()
     left(circle.r1, circle.s, circle.to_r1)
 
     cost = cost_of(lambda: relationships_are_left(circle.r1))
 
-    assert cost.calls == ["PutItem", GET, QUERY, "PutItem"]  # the first put is the mark of Relationships
+    assert cost.calls == ["PutItem", GET, GET, QUERY, "PutItem"]  # the first put is the mark of Relationships
 
 
 def test_removing_an_orphan(circle: Circle) -> None:

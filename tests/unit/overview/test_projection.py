@@ -9,6 +9,7 @@ import pytest
 from backbone import clock
 from backbone.addresses import Address
 from backbone.dynamodb import Item
+from backbone.events import EventEnvelope
 from backbone.events.synchronization import DatawalletVersionUpgraded
 from backbone.readmodels import datawallets, identities, identity_details
 from functions.devices.domain import DeviceAndUser, Identity
@@ -174,7 +175,7 @@ def test_the_version_of_a_datawallet_only_rises(engine: str) -> None:
 
     def told(version: int) -> IdentityOverview | None:
         event = DatawalletVersionUpgraded(identity=ADDRESS, version=version)
-        show_datawallet_version(event, None)  # type: ignore[arg-type]  # nobody looks at it
+        show_datawallet_version(event, EventEnvelope.of(event, LATER))
         return shown()
 
     assert told(1) is None  # of somebody who is gone
@@ -188,11 +189,31 @@ def test_the_version_of_a_datawallet_only_rises(engine: str) -> None:
         assert row.datawallet_version == expected
 
 
+def test_a_new_identity_with_an_address_of_old_shows_nothing_of_the_earlier_one(engine: str) -> None:
+    """devices.md §7.1: a deleted identity may register again; its end and its new beginning may be seen at once."""
+    old = given_identity(ADDRESS, tier_id=BASIC)
+    device = given_device(old)
+    follow(identity_record(old), log_in(device, LONG_AGO + timedelta(1)))
+    projection.note_datawallet_version(ADDRESS, 7, LONG_AGO + timedelta(1))
+
+    remove_identity()
+    identities.table().delete(device_key(ADDRESS, device.device.id))
+    follow(identity_record(given_identity(ADDRESS, tier_id=PREMIUM, created_at=LATER)))
+    projection.note_datawallet_version(ADDRESS, 7, LONG_AGO + timedelta(1))
+    projection.note_log_in(ADDRESS, LONG_AGO + timedelta(1))
+
+    row = shown()
+    assert row is not None
+    assert (row.tier_id, row.created_at) == (PREMIUM, LATER)
+    assert (row.datawallet_version, row.last_login_at) == (None, None)
+    assert counted() == (1, 0, 1, 1)
+
+
 def test_a_version_that_comes_before_its_identity_is_not_lost(engine: str) -> None:
     given_identity(ADDRESS, tier_id=BASIC)
     given_datawallet(5)
 
-    projection.note_datawallet_version(ADDRESS, 4)
+    projection.note_datawallet_version(ADDRESS, 4, LATER)
 
     row = shown()
     assert row is not None

@@ -64,7 +64,7 @@ def test_the_last_state_stays_whoever_wins(local_dynamodb: None) -> None:
             change,
             *[partial(projection.refresh, ADDRESS)] * 3,
             partial(projection.note_log_in, ADDRESS, LONG_AGO + timedelta(number)),
-            partial(projection.note_datawallet_version, ADDRESS, number),
+            partial(projection.note_datawallet_version, ADDRESS, number, LONG_AGO),
         )
 
         known = ProjectionStore().find(ADDRESS)

@@ -179,7 +179,7 @@ def test_a_test_notification_takes_any_json(api: InProcessApi, body: Any) -> Non
     assert (event.name, event.payload["identity"], event.payload["data"]) == (
         "NotificationTestRequested", caller.address, body
     )  # fmt: skip
-    assert 0 < item["ttl"] - clock.epoch_seconds(clock.now()) <= 24 * 60 * 60
+    assert 0 < item["ttl"] - clock.epoch_seconds(clock.now()) <= 2 * 24 * 60 * 60
 
 
 @pytest.mark.parametrize("body", [b"null", b"", b"{", b"\xff", b'"\\ud800"', b"[" * 40 + b"]" * 40])

@@ -1,6 +1,7 @@
 """Which event notifies whom of what.  Contract: devices.md, sections 12.2 and 16; events.md, sections 3.2, 3.3, 10."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from functions.push.domain import Environment, Platform
 from functions.push.handler import consume
 from functions.push.mailbox_store import MailboxStore
 from tests.support.api import InProcessApi, new_caller
+from tests.support.builders import given_identity
 from tests.unit.push.provider import Provider
 from tests.unit.push.scenes import (
     again,
@@ -201,6 +203,19 @@ def test_a_device_without_registration_is_no_mistake(sns: Provider, raised: Call
 
     happens(raised(identity.address))
     happens(raised(new_caller().address))
+
+    assert sns.pushed == []
+
+
+@pytest.mark.parametrize("raised", [raised for raised, *_ in CATALOGUE])
+def test_what_is_told_of_an_earlier_identity_is_not_pushed_to_who_registered_again(
+    sns: Provider, raised: Callable[[Address], DomainEvent]
+) -> None:
+    """devices.md §7.1: an address may begin anew; queues tell of the old life for four weeks more"""
+    identity = given_identity(new_caller().address, created_at=NOW)
+    registered(identity)
+
+    consumers.handle(EventEnvelope.of(raised(identity.address), NOW - timedelta(milliseconds=1)))
 
     assert sns.pushed == []
 

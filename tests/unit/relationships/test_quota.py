@@ -31,6 +31,7 @@ from tests.support.builders import (
     given_individual_quota,
     given_relationship,
     given_tier_quota,
+    process_of,
     usage_of,
 )
 from tests.unit.relationships.deletion_scenes import deleted
@@ -394,7 +395,7 @@ def test_two_identities_that_are_deleted_at_once_count_nothing(moto: None) -> No
         usage.table().delete(usage.metric_key(caller.address, HAS))
 
     deleted(from_.address)
-    deleted(to.address)
+    deleted(to.address, process_of(to.address))
 
     head = table().get(relationship_key(relationship.id))
     assert head is not None

@@ -65,7 +65,8 @@ def becomes(relationship_id: RelationshipId, status: str, **members: Any) -> Non
     """The relationship's owner sets its status."""
     values = {"status": status, **members}
     assignments = ", ".join(f"#{name} = :{name}" for name in values)
-    relationships.table().update(relationships.relationship_key(relationship_id), f"SET {assignments}", values)
+    expression = f"SET {assignments} ADD revision :one"
+    relationships.table().update(relationships.relationship_key(relationship_id), expression, {**values, "one": 1})
 
 
 def status_changed(
@@ -458,6 +459,7 @@ def test_a_blocked_event_is_told_as_blocked_and_again_when_it_can_be_delivered(a
 
     tell(message_to((other.address, relationship)))
     ((name, payload),) = raised()
+    becomes(relationship, "Active")
     tell(status_changed(relationship, "Active", other.address, one.address))
     ((later_name, later_payload),) = raised()
 

@@ -8,22 +8,22 @@ import pytest
 from backbone import clock, dynamodb
 from backbone.addresses import Address, anonymised_address
 from backbone.caller import Caller
+from backbone.deletion import deletion_mark_key
 from backbone.dynamodb import Table
 from backbone.events import EventEnvelope, carried_by
 from backbone.events.devices import IdentityDeleted
-from backbone.ids import IdentityDeletionProcessId
 from backbone.quotas import Allowance
 from backbone.settings import settings
 from functions.tokens.consumers import consumers
 from functions.tokens.domain import Token, issue_token
 from functions.tokens.store import TokenStore
 from tests.support.api import new_caller
+from tests.support.builders import process_of
 from tests.support.crashes import died, until_it_lives
 from tests.support.engine import DOMAIN
 
 pytestmark = pytest.mark.slow
 
-PROCESS = IdentityDeletionProcessId.new()
 PSEUDONYM = anonymised_address(DOMAIN)
 tokens = TokenStore()
 
@@ -40,7 +40,7 @@ def _given_token(creator: Caller, *, to: Address | None = None, read_by: tuple[C
 
 
 def _delete(caller: Caller) -> None:
-    event = IdentityDeleted(identity_address=caller.address, deletion_process_id=PROCESS)
+    event = IdentityDeleted(identity_address=caller.address, deletion_process_id=process_of(caller.address))
     consumers.handle(EventEnvelope.of(event, clock.now()))
 
 
@@ -103,9 +103,10 @@ def test_a_token_that_somebody_else_has_filled_is_not_its_any_more() -> None:
 @pytest.mark.usefixtures("moto")
 def test_it_says_so_at_the_end_and_says_it_again_when_asked_again() -> None:
     """tokens.md §7: (d) audit entry for aggregate `Tokens`"""
+    caller = new_caller()
     for _ in range(2):
-        _delete(new_caller())
-        mark = Table(settings().tokens_table).get({"pk": f"DELETED#{PROCESS}", "sk": "DELETED"})
+        _delete(caller)
+        mark = Table(settings().tokens_table).get(deletion_mark_key(process_of(caller.address)))
         (told,) = carried_by(mark)
         assert (told.payload["service"], told.payload["aggregates"]) == ("tokens", ["Tokens"])
 

@@ -98,7 +98,7 @@ def test_a_reset_in_the_midst_of_it_loses_nothing() -> None:
     given_failed_attempts(token.id, 98)
 
     outcomes = at_once(
-        lambda: store.reset_access_failed_count(token.id),
+        lambda: store.reset_access_failed_count(token.id, now=clock.now()),
         *(lambda: read(token, new_caller(), b"wrong") for _ in range(9)),
     )
 

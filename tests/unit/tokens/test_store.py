@@ -9,6 +9,7 @@ from backbone import clock
 from backbone.caller import Caller
 from backbone.dynamodb import Write, transact
 from backbone.errors import BackboneError, Forbidden, RecordNotFound
+from backbone.http import Page
 from backbone.ids import DeviceId, TokenId
 from backbone.quotas import Allowance
 from backbone.settings import settings
@@ -32,12 +33,19 @@ store = TokenStore()
 A, B = new_caller(), new_caller()
 
 
-def given_token(creator: Caller | None = A, content: bytes | None = None, password: bytes | None = None) -> Token:
-    now = clock.now()
+def given_token(
+    creator: Caller | None = A,
+    content: bytes | None = None,
+    password: bytes | None = None,
+    *,
+    days_ago: float = 0,
+    valid_days: float = 0.001,
+) -> Token:
+    now = clock.days_after(clock.now(), -days_ago)
     token, event = issue_token(
         creator,
         content=content,
-        expires_at=clock.days_after(now, 0.001),
+        expires_at=clock.days_after(now, valid_days),
         for_identity=B.address,
         password=password,
         now=now,
@@ -185,7 +193,7 @@ def test_what_is_gone_cannot_be_changed() -> None:
         lambda: store.find(token.id, A.address),
         lambda: count(token),
         lambda: store.delete(token.id, A),
-        lambda: store.reset_access_failed_count(token.id),
+        lambda: store.reset_access_failed_count(token.id, now=clock.now()),
     ):
         with pytest.raises(RecordNotFound):
             change()
@@ -197,7 +205,7 @@ def test_an_unlocked_token_remembers_how_often_it_was_locked() -> None:
     given_failed_attempts(token.id, 99)
     count(store.get(token.id))
 
-    store.reset_access_failed_count(token.id)
+    store.reset_access_failed_count(token.id, now=clock.now())
 
     assert store.get(token.id) == replace(token, times_locked=1)
 
@@ -223,10 +231,10 @@ def test_the_index_knows_the_tokens_of_an_identity() -> None:
     deleted = given_token(creator=A)
     store.delete(deleted.id, A)
 
-    found = [found.token.id for found in store.created_by(A.address).items]
+    found = [found.token.id for found in store.created_by(A.address, now=clock.now()).items]
 
     assert sorted(found) == sorted([made.id, filled.id])
-    assert store.created_by(B.address).items == []
+    assert store.created_by(B.address, now=clock.now()).items == []
 
 
 def test_ids_are_found_in_the_order_asked_for_and_once() -> None:
@@ -243,3 +251,16 @@ def test_a_token_without_content_has_no_attribute_for_it() -> None:
     assert set(stored(token.id)) == {
         *("pk", "sk", "createdAt", "expiresAt", "forIdentity", "party", "accessFailedCount", "ttl", "events")
     }
+
+
+def test_what_is_over_is_listed_and_unlocked_no_more_and_moves_the_others_up() -> None:
+    """tokens.md §6: removed thirty days after the expiry; read time is exact, lists included"""
+    over, old, young = given_token(days_ago=60, valid_days=29), given_token(days_ago=59, valid_days=60), given_token()
+
+    first = store.created_by(A.address, Page(1, 1), now=clock.now())
+
+    assert [found.token.id for found in first.items] == [old.id]
+    assert first.counted == 2
+    assert [found.token.id for found in store.created_by(A.address, now=clock.now()).items] == [old.id, young.id]
+    with pytest.raises(RecordNotFound):
+        store.reset_access_failed_count(over.id, now=clock.now())
