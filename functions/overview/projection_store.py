@@ -102,7 +102,7 @@ class ProjectionStore:
         condition = f"#{items.ATTRIBUTES[Field.CREATED_AT]} <= :at"
         condition += f" AND (attribute_not_exists(#{plain}) OR #{plain} < :limit)"
         limit = items.attributes_of(field, if_below, address)[plain]
-        values = {**changed, "at": clock.render(at), "limit": limit}
+        values = {**changed, "limit": limit, "at": clock.render(at)}
         try:
             self._table.update(items.identity_key(address), f"SET {expression}", values, condition=condition)
         except ConditionFailed as lost:
