@@ -60,6 +60,8 @@ def test_nothing_is_deployed_by_default_that_costs_money_at_rest(deployed: list[
     assert {one.type for one in deployed} <= FREE_AT_REST
     assert {one.properties["BillingMode"] for one in _of(deployed, "AWS::DynamoDB::Table")} == {"PAY_PER_REQUEST"}
     assert {one.properties.get("Tier", "Standard") for one in _of(deployed, "AWS::SSM::Parameter")} == {"Standard"}
+    for stage in _of(deployed, "AWS::ApiGateway::Stage"):
+        assert not stage.properties.keys() & {"CacheClusterEnabled", "CacheClusterSize"}
     for function in _of(deployed, "AWS::Lambda::Function"):
         assert not function.properties.keys() & {"SnapStart", "VpcConfig", "ProvisionedConcurrencyConfig"}
         assert function.properties["TracingConfig"] == {"Mode": "PassThrough"}
@@ -74,6 +76,8 @@ def test_what_costs_money_at_rest_is_off_unless_asked_for() -> None:
         "AlarmDetail": "essential",
         "CloudWatchDashboard": "false",
         "LargeUploads": "s3",
+        "LargePushes": "false",
+        "Distribution": "off",
         "TableEncryption": "aws-owned",
     }
 
