@@ -137,7 +137,7 @@ class Head:
     `version` is the datawallet's (None: there is no datawallet).  Indices are the highest handed out.  `fresh` and
     `failed` count the queued events outside the open run without and with errors.  `pushed` counts modifications by
     windows of time, for quotas.  `compaction_at` is when somebody looks for superseded modifications (None: there are
-    none).  `revision` is the store's.
+    none).  `revision` and the `earlier` ones, newest first, are the store's.
     """
 
     owner: Address
@@ -151,6 +151,7 @@ class Head:
     pushed: Mapping[str, int] = field(default_factory=dict)
     compaction_at: datetime | None = None
     revision: str | None = None
+    earlier: tuple[str, ...] = ()
 
     @property
     def highest_index(self) -> int | None:

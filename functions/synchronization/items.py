@@ -50,6 +50,9 @@ REPEATS_EXPECTED_FOR = timedelta(days=30)
 
 LISTINGS_KEPT_FOR = timedelta(hours=1)
 
+REVISIONS_REMEMBERED = 3
+"""How many of its earlier revisions a head remembers, so that whoever has moved it knows that others went on from it."""
+
 
 def _digits(index: int) -> str:
     return f"{index:012d}"
@@ -114,6 +117,7 @@ def head_item(change: Change, revision: str) -> Item:
         datawallets.PUSHED: dict(head.pushed) or None,
         "compactionAt": clock.render(head.compaction_at) if head.compaction_at else None,
         "revision": revision,
+        "earlier": [each for each in (head.revision, *head.earlier) if each][:REVISIONS_REMEMBERED],
         "events": carried(change.raised, change.at),
     }
 
@@ -135,6 +139,7 @@ def head_of(owner: Address, item: Item | None) -> Head:
         pushed=datawallets.pushed(item),
         compaction_at=clock.parse(compaction_at) if compaction_at else None,
         revision=item["revision"],
+        earlier=tuple(item.get("earlier", ())),
     )
 
 
@@ -156,7 +161,14 @@ def has_log(head: Item) -> bool:
 
 def without_log(head: Item, revision: str) -> Item:
     """The head once its log is applied; its events have been told."""
-    return {**{name: head[name] for name in head if name not in (LOG, payloads.BLOB, "events")}, "revision": revision}
+    kept = {name: head[name] for name in head if name not in (LOG, payloads.BLOB, "events")}
+    earlier = [head["revision"], *head.get("earlier", ())][:REVISIONS_REMEMBERED]
+    return {**kept, "revision": revision, "earlier": earlier}
+
+
+def has_had(head: Item, revision: str) -> bool:
+    """Whether this revision is among those that the head has had last."""
+    return revision in head.get("earlier", ())
 
 
 def entries(change: Change) -> list[Entry]:

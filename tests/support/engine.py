@@ -135,11 +135,11 @@ def create_tables(run: str, *, with_streams: bool = False) -> None:
         dynamodb.client().create_table(**definition)
 
 
-def create_moto_tables(run: str) -> None:
+def create_moto_tables(run: str, *, with_streams: bool = False) -> None:
     """The same tables, put into moto behind its HTTP: going through it costs more than most tests."""
     backend = dynamodb_backends[MOTO_ACCOUNT][REGION]
     for service in SERVICES:
-        definition = table_definition(service, f"{service}-{run}")
+        definition = table_definition(service, f"{service}-{run}", with_stream=with_streams)
         backend.create_table(
             definition["TableName"],
             schema=definition["KeySchema"],
@@ -147,7 +147,7 @@ def create_moto_tables(run: str) -> None:
             attr=definition["AttributeDefinitions"],
             global_indexes=copy.deepcopy(definition.get("GlobalSecondaryIndexes", [])),
             indexes=copy.deepcopy(definition.get("LocalSecondaryIndexes", [])),
-            streams=None,
+            streams=definition.get("StreamSpecification"),
             billing_mode="PAY_PER_REQUEST",
             sse_specification=None,
             tags=[],
@@ -156,7 +156,7 @@ def create_moto_tables(run: str) -> None:
         )
 
 
-def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:
+def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None, *, with_streams: bool = False) -> None:
     """Fresh tables, bucket and token keys for one test; needs `mock_aws` around it."""
     run = uuid.uuid4().hex[:8]
     for name, value in environment(run).items():
@@ -165,9 +165,9 @@ def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -
     forget_environment()
     watch_writes()
     if endpoint:
-        create_tables(run)
+        create_tables(run, with_streams=with_streams)
     else:
-        create_moto_tables(run)
+        create_moto_tables(run, with_streams=with_streams)
     aws("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     put_token_keys([_PRIVATE], [_PUBLIC])
     put_admin_keys(ADMIN_KEY)

@@ -36,7 +36,7 @@ class EventPump:
     """Reads each stream from its beginning, once."""
 
     def __init__(self) -> None:
-        endpoint = client().meta.endpoint_url
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")  # none in moto
         self._streams: Any = boto3.client("dynamodbstreams", endpoint_url=endpoint)
         self._names = [_stream(service) for service in PRODUCERS]
         self._last: dict[str, str] = {}

@@ -1,0 +1,66 @@
+"""Everything that is stored, without what differs from run to run: equal worlds have equal snapshots."""
+
+import json
+import os
+import re
+from collections import Counter
+from typing import Any
+
+from backbone import dynamodb, payloads
+from tests.support.engine import BUCKET
+
+_DRAWN = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?)"
+    r"|(?P<id>\b(?:ANC|AAC|CHL|CLT|DPI|DVC|DWL|DWM|ERR|FIL|IDA|IDP|MSG|QUO|RAL|REL|RLT|SYE|SYI|SYR|TIR|TOK|TQD|USR)[A-Za-z0-9]{17}\b)"
+    r"|(?P<hash>\$argon2id\$[^\"]+)"
+    r"|(?P<jwt>eyJ[\w-]+\.[\w-]+\.[\w-]+)"
+    r"|(?P<hex>\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12,}\b)"
+    r"|(?P<epoch>\b[1-9]\d{9,12}\b)"
+    r"|(?P<part>(?<=N#)\d+)"
+)
+_DRAWN_ATTRIBUTES = {"revision", "earlier", "salt", "part", "version", "id", "windowStart"}
+_WINDOW = re.compile(r"^[HDWMY]\d{4,10}$")
+
+
+def plain(value: Any) -> Any:
+    """`value` with the kind of a drawn text in its place."""
+    if isinstance(value, dict):
+        return {plain(name): plain(member) for name, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(element) for element in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(plain, value), key=str)
+    if isinstance(value, str):
+        return _WINDOW.sub("<window>", _DRAWN.sub(lambda match: f"<{match.lastgroup}>", value))
+    if isinstance(value, int) and not isinstance(value, bool) and value > 1_000_000_000:
+        return "<epoch>"
+    return value
+
+
+def _as_text(item: dict[str, Any]) -> str:
+    shown = {
+        name: f"<{name}>" if name in _DRAWN_ATTRIBUTES and isinstance(value, (str, list)) else plain(value)
+        for name, value in item.items()
+    }
+    return json.dumps(plain(shown), sort_keys=True, default=str)
+
+
+def snapshot() -> Counter[str]:
+    """Items of all tables and objects of the bucket, each as a text."""
+    found: Counter[str] = Counter()
+    for variable, table in os.environ.items():
+        if variable.startswith("BACKBONE_") and variable.endswith("_TABLE"):
+            service = table.rpartition("-")[0]
+            found.update(f"{service} {_as_text(item)}" for item in _items(table))
+    objects = payloads.client().list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    found.update(f"s3 {plain(each['Key'])}" for each in objects)
+    return found
+
+
+def _items(table: str) -> list[dict[str, Any]]:
+    answer = dynamodb.client().scan(TableName=table)
+    items = answer["Items"]
+    while "LastEvaluatedKey" in answer:
+        answer = dynamodb.client().scan(TableName=table, ExclusiveStartKey=answer["LastEvaluatedKey"])
+        items += answer["Items"]
+    return [dynamodb.decode(item) for item in items]
