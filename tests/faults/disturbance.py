@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.operations import Operation
 from tests.faults.snapshot import plain, snapshot
-from tests.faults.world import a_world
+from tests.faults.world import World, a_world
 from tests.support.api import Answer
 from tests.support.command import Outcome
 from tests.support.lost_answers import answers_lost
@@ -44,8 +44,13 @@ def run(
         act = operation.prepare(world)
         with answers_lost(lose) as losses:
             outcome = act()
-        pushed = sorted(plain(json.dumps(each.message, sort_keys=True)) for each in world.provider.pushed)
-        return Result(_seen(outcome), snapshot(), pushed, losses.writes)
+        return result_of(world, outcome, losses.writes)
+
+
+def result_of(world: World, outcome: object, writes: list[str]) -> Result:
+    """What has come of it, at the end of a world."""
+    pushed = sorted(plain(json.dumps(each.message, sort_keys=True)) for each in world.provider.pushed)
+    return Result(_seen(outcome), snapshot(), pushed, writes)
 
 
 def _seen(outcome: Any) -> Any:

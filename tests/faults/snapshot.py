@@ -17,6 +17,8 @@ _DRAWN = re.compile(
     r"|(?P<hex>\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12,}\b)"
     r"|(?P<epoch>\b[1-9]\d{9,12}\b)"
     r"|(?P<part>(?<=N#)\d+)"
+    r"|(?P<random>(?<![A-Za-z0-9])[A-Za-z0-9]{20}(?![A-Za-z0-9]))"
+    r"|(?P<entry>(?<=^)[A-Za-z0-9_-]{8}(?=ExternalEventCreated|DatawalletModif))"
 )
 _DRAWN_ATTRIBUTES = {"revision", "earlier", "salt", "part", "version", "id", "windowStart"}
 _WINDOW = re.compile(r"^[HDWMY]\d{4,10}$")

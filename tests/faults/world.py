@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
+from unittest import mock
 
 import pytest
 from moto import mock_aws
@@ -15,16 +17,18 @@ from nacl.signing import SigningKey
 from backbone import clock
 from backbone.caller import Caller
 from backbone.correlation import current_correlation_id
+from cli import target
 from functions.devices import audit_log, notifications_api
 from functions.devices.configuration import NotificationText
 from functions.devices.domain import DeviceAndUser, Identity
+from functions.overview import changes
 from functions.relationships import consumers as relationships_consumers
 from functions.relationships.relationship import Relationship
 from tests.support.api import ADMIN_SERVICES, Answer, InProcessApi
 from tests.support.builders import given_client, given_device, given_identity, given_relationship
 from tests.support.engine import forget_environment, prepare_environment
 from tests.support.keys import ClientKey
-from tests.support.pump import EventPump
+from tests.support.pump import EventPump, StreamReader
 from tests.unit.push.provider import Provider, provided
 
 NOTIFICATION = NotificationText.model_validate(
@@ -65,10 +69,19 @@ class World:
     """One set of tables, and who is in it."""
 
     provider: Provider
+    patch: Callable[[object, str, object], None]
     api: InProcessApi = field(default_factory=lambda: _apis()[0])
     admin: InProcessApi = field(default_factory=lambda: _apis()[1])
-    pump: EventPump = field(default_factory=EventPump)
     people: dict[str, Person] = field(default_factory=dict)
+
+    @cached_property
+    def pump(self) -> EventPump:
+        """Delivers events."""
+        return EventPump()
+
+    @cached_property
+    def _devices(self) -> StreamReader:
+        return StreamReader("devices")
 
     def person(self, name: str, **changes: Any) -> Person:
         """Somebody, who is made when he is asked for first."""
@@ -106,6 +119,17 @@ class World:
         """A fresh challenge, signed."""
         return person.key.sign(self.api.post("/api/v2/Challenges", {}).result)
 
+    def follow_overview(self) -> object:
+        """Hand what is new in the stream of Devices to the overview."""
+        records = [
+            {
+                "dynamodb": {"SequenceNumber": str(number), "Keys": {}, **record["dynamodb"]},
+                "eventName": record["eventName"],
+            }
+            for number, record in enumerate(self._devices.records())
+        ]
+        return changes.follow({"Records": records}, None)
+
     def made(self, path: str, body: Any, person: Person | None = None) -> Any:
         """What a POST that must succeed gives."""
         return self.api.post(path, body, caller=person.caller if person else None).result
@@ -116,7 +140,7 @@ Act = Callable[[], Answer | object]
 
 def _draw_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is drawn at random is the same in every world; times are not."""
-    source = random.Random(1)  # noqa: S311  # nothing is protected by it
+    source = random.Random(1)  # nothing is protected by it
     random.seed(1)
     monkeypatch.setattr(secrets, "choice", source.choice)
     monkeypatch.setattr(secrets, "token_urlsafe", lambda length=32: source.randbytes(length).hex())
@@ -132,7 +156,9 @@ def a_world(monkeypatch: pytest.MonkeyPatch, endpoint: str | None = None) -> Ite
         current_correlation_id.set("")
         monkeypatch.setattr(notifications_api, "notification_texts", lambda: {NOTIFICATION.code: NOTIFICATION})
         monkeypatch.setattr(relationships_consumers, "INDEX_LAG", timedelta(0))
+        # Commands go on with the client that is disturbed.
+        monkeypatch.setattr(target, "dynamodb", mock.Mock())
         given_client()
         with provided() as provider:
-            yield World(provider)
+            yield World(provider, monkeypatch.setattr)
     forget_environment()

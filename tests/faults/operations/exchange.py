@@ -154,10 +154,10 @@ for _endpoint, _steps in {
     operation(f"PUT {RELATIONSHIPS}/{{id}}/{_endpoint}")(_after(*_steps))
 
 
-def message(world: World, *names: str, **changes: Any) -> Act:
-    """Alice writes to these."""
+def message(world: World, *names: str, sender: str = "alice", **changes: Any) -> Act:
+    """Alice, or another one, writes to these."""
     body = request_to(*(world.person(name).caller for name in names), **changes)
-    return lambda: world.api.post(MESSAGES, body, caller=world.alice.caller)
+    return lambda: world.api.post(MESSAGES, body, caller=world.person(sender).caller)
 
 
 def acquainted(world: World, *names: str) -> None:
