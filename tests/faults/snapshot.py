@@ -17,10 +17,13 @@ _DRAWN = re.compile(
     r"|(?P<hex>\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12,}\b)"
     r"|(?P<epoch>\b[1-9]\d{9,12}\b)"
     r"|(?P<part>(?<=N#)\d+)"
+    r"|(?P<pause>(?<=retry: )\d+)"
     r"|(?P<random>(?<![A-Za-z0-9])[A-Za-z0-9]{20}(?![A-Za-z0-9]))"
     r"|(?P<entry>(?<=^)[A-Za-z0-9_-]{8}(?=ExternalEventCreated|DatawalletModif))"
 )
-_DRAWN_ATTRIBUTES = {"revision", "earlier", "salt", "part", "version", "id", "windowStart"}
+_DRAWN_ATTRIBUTES = {"revision", "earlier", "part", "id"}
+_AS_OFTEN_AS_DELIVERED = {"epoch"}
+"""Numbers that count deliveries, which may be repeated."""
 _WINDOW = re.compile(r"^[HDWMY]\d{4,10}$")
 
 
@@ -40,11 +43,12 @@ def plain(value: Any) -> Any:
 
 
 def _as_text(item: dict[str, Any]) -> str:
-    shown = {
-        name: f"<{name}>" if name in _DRAWN_ATTRIBUTES and isinstance(value, (str, list)) else plain(value)
-        for name, value in item.items()
-    }
+    shown = {name: f"<{name}>" if _is_drawn(name, value) else plain(value) for name, value in item.items()}
     return json.dumps(plain(shown), sort_keys=True, default=str)
+
+
+def _is_drawn(name: str, value: Any) -> bool:
+    return name in _AS_OFTEN_AS_DELIVERED or (name in _DRAWN_ATTRIBUTES and isinstance(value, (str, list)))
 
 
 def snapshot() -> Counter[str]:

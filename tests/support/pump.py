@@ -33,6 +33,13 @@ PRODUCERS = (
 CONSUMERS = tuple(sorted((Path(__file__).parents[2] / "functions").glob("*/*consumers.py")))
 
 
+def all_consumers() -> list[Consumers]:
+    """The reactions of all services."""
+    modules = [importlib.import_module(f"functions.{file.parent.name}.{file.stem}") for file in CONSUMERS]
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, Consumers)]
+    return list({id(consumers): consumers for consumers in found}.values())
+
+
 class StreamReader:
     """Reads the stream of a service's table from its beginning, once."""
 
@@ -64,9 +71,7 @@ class EventPump:
 
     def __init__(self) -> None:
         self._readers = [StreamReader(service) for service in PRODUCERS]
-        modules = [importlib.import_module(f"functions.{file.parent.name}.{file.stem}") for file in CONSUMERS]
-        found = [value for module in modules for value in vars(module).values() if isinstance(value, Consumers)]
-        self._consumers = list({id(consumers): consumers for consumers in found}.values())
+        self._consumers = all_consumers()
 
     def deliver(self) -> int:
         """Deliver everything new, and what that raises in turn; how many events there were."""

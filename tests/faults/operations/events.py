@@ -143,11 +143,10 @@ def _remove_all(service: str, prefix: str) -> None:
 
 @operation("events: a relationship is removed, and its template has expired")
 def _(world: World) -> Act:
-    used = template(world, expiresAt=clock.render(clock.now() + timedelta(seconds=2)))
+    used = template(world, expiresAt=clock.render(clock.now() + timedelta(hours=1)))
     relationship = requested(world, used)
-    _steps(world, relationship, [])
     world.patch(unused_templates_store, "IN_FLIGHT", timedelta(days=-1))
-    act(world, relationship, "Reject", world.bob, {})()
+    act(world, relationship, "Reject", world.bob)()
     _steps(world, relationship, [("alice", "Decompose"), ("bob", "Decompose")])
     return _following(world, lambda: _remove_all("relationships", "REL"))
 

@@ -110,8 +110,9 @@ def _(world: World) -> Act:
     return request(world, used)
 
 
-def act(world: World, relationship: str, action: str, person: Person, body: Any = ...) -> Act:
-    """PUT an action."""
+def act(world: World, relationship: str, action: str, person: Person) -> Act:
+    """PUT an action; the bodies that need to be there are `{}`."""
+    body = {} if action in ("Accept", "Reject", "Revoke") else ...
     return lambda: world.api.put(f"{RELATIONSHIPS}/{relationship}/{action}", body, caller=person.caller)
 
 
@@ -120,16 +121,7 @@ def _after(*steps: tuple[str, str]) -> Any:
 
     def prepare(world: World) -> Act:
         relationship = requested(world)
-        *before, last = [
-            act(
-                world,
-                relationship,
-                action,
-                getattr(world, who),
-                {} if action in ("Accept", "Reject", "Revoke") else ...,
-            )
-            for who, action in steps
-        ]
+        *before, last = [act(world, relationship, action, getattr(world, who)) for who, action in steps]
         for step in before:
             step()
         return last

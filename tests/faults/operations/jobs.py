@@ -47,11 +47,6 @@ def _(world: World) -> Act:
     return _command("client", "create", "--client-id", "app", "--client-secret", "s", "--default-tier", "Basic")
 
 
-@operation("command: client create, the first one")
-def _(world: World) -> Act:
-    return _command("client", "create", "--client-id", "app", "--client-secret", "s", "--default-tier", "Gold")
-
-
 @operation("command: client delete")
 def _(world: World) -> Act:
     given_client("app")
