@@ -12,11 +12,10 @@ from functions.relationships import unused_templates_store
 from tests.faults.operations import OPERATIONS, operation
 from tests.faults.operations.devices import DEVICE_PUSH, registered_for_push
 from tests.faults.operations.exchange import acquainted, act, look_at, message, requested, template
-from tests.faults.operations.jobs import delete_due
+from tests.faults.operations.jobs import delete_due, given_due
 from tests.faults.operations.keeping import news, token, with_datawallet
 from tests.faults.world import Act, World
 from tests.support.builders import given_device
-from tests.unit.devices.deletions import started
 from tests.unit.synchronization.steps import modification, push
 
 
@@ -118,6 +117,12 @@ def _(world: World) -> Act:
     return _following(world, OPERATIONS["PATCH /api/v2/Identities/Self/FeatureFlags"].prepare(world))
 
 
+@operation("events: a deletion is cancelled, told to peers")
+def _(world: World) -> Act:
+    acquainted(world, "bob")
+    return _following(world, OPERATIONS["PUT /api/v2/Identities/Self/DeletionProcesses/{id}/Cancel"].prepare(world))
+
+
 @operation("events: a message that numbers mailboxes")
 def _(world: World) -> Act:
     world.patch(messages_domain, "is_milestone", lambda message_id: True)
@@ -196,7 +201,7 @@ def _full_life(world: World) -> None:
 @operation("events: the deletion of an identity")
 def _(world: World) -> Act:
     _full_life(world)
-    started(world.alice.caller)
+    given_due(world.alice)
     return _following(world, delete_due)
 
 
@@ -204,8 +209,7 @@ def _(world: World) -> Act:
 def _(world: World) -> Act:
     acquainted(world, "bob")
     message(world, "bob")()
-    for person in (world.alice, world.bob):
-        started(person.caller)
+    given_due(world.alice, world.bob)
     return _following(world, delete_due)
 
 
@@ -225,7 +229,7 @@ for _name in ("POST /api/v2/Identities", "admin PUT /api/v1/Identities/{address}
 
 @operation("stream: the overview after a deletion")
 def _(world: World) -> Act:
-    started(world.alice.caller)
+    given_due(world.alice)
     world.follow_overview()
     delete_due()
     world.pump.deliver()

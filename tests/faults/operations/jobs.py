@@ -7,7 +7,7 @@ from functions.devices import deletion_jobs
 from functions.overview.rebuild import rebuild
 from tests.faults.operations import operation
 from tests.faults.operations.keeping import token, with_datawallet
-from tests.faults.world import Act, World
+from tests.faults.world import Act, Person, World
 from tests.support.builders import TIER, given_client, given_tier
 from tests.support.command import backbone
 from tests.unit.devices.deletions import begun, started
@@ -21,14 +21,20 @@ def _(world: World) -> Act:
     return lambda: deletion_jobs.remind(now=clock.now()).done
 
 
-def delete_due(after: timedelta = timedelta(minutes=1)) -> int:
-    """The daily job of deletion, a while from now."""
+def given_due(*people: Person) -> None:
+    """Their grace period has just ended."""
+    for person in people:
+        started(person.caller, now=clock.now() - timedelta(minutes=1))
+
+
+def delete_due(after: timedelta = timedelta(0)) -> int:
+    """The daily job of deletion, now or later."""
     return deletion_jobs.delete_due(now=clock.now() + after, tokens_valid_for=timedelta(0)).done
 
 
 @operation("job: deletion begins")
 def _(world: World) -> Act:
-    started(world.alice.caller)
+    given_due(world.alice)
     return delete_due
 
 
