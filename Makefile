@@ -7,6 +7,7 @@
 #   .venv/bin/backbone --help            what an operator does, here and on AWS: clients, tiers, identities, events, ...
 #   make delete-identities [PORT=8090]   delete identities whose grace period is over, as otherwise at midnight
 #   make test | quick | check | bench    everything | under a minute | style, types, templates, audit | performance
+#   make faults [ROUNDS=1] [SEED=1]      all operations while calls to AWS are disturbed (docs/faults.md)
 #   make build [TARGET=aws|local]        deployment packages in build/
 #   make deploy STACK=name DOMAIN=host   to AWS; both take CONFIGURATION=file, the operator's tags and apps
 #   make format | lock | chalice-package | clean
@@ -15,6 +16,9 @@ PORT ?= 8090
 DATA ?=
 TARGET ?= aws
 CONFIGURATION ?=
+ROUNDS ?= 1
+SEED ?= 1
+ONLY ?=
 
 # Python 3.11 or newer; the emulator starts functions with the same interpreter.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
@@ -24,7 +28,7 @@ OFFICIAL := tests/e2e/official
 SOURCES := app.py cli functions layers infra tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run logs delete-identities demo test quick check bench build deploy chalice-package format lock routes clean
+.PHONY: help run logs delete-identities demo test quick check bench faults build deploy chalice-package format lock routes clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -82,6 +86,9 @@ check: $(VENV)/ready
 
 bench: $(VENV)/ready $(OFFICIAL)/node_modules/ready java
 	@$(PY) -m tests.bench
+
+faults: $(VENV)/ready
+	@$(PY) -m tests.faults --rounds $(ROUNDS) --seed $(SEED) --only "$(ONLY)"
 
 format: $(VENV)/ready
 	@$(VENV)/bin/ruff check --quiet --fix $(SOURCES)
