@@ -106,6 +106,7 @@ def _try(
         _count_requests(world, report)
         with disturbed(weather):
             act = operation.prepare(world)
+            weather.may_be_late = True
             weather.may_kill = operation.name.startswith(_MAY_BE_STARTED_AGAIN)
             outcome = until_it_lives(act)
             is_request, weather.may_kill = not weather.may_kill, False

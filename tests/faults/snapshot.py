@@ -16,8 +16,8 @@ _DRAWN = re.compile(
     r"|(?P<jwt>eyJ[\w-]+\.[\w-]+\.[\w-]+)"
     r"|(?P<hex>\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12,}\b)"
     r"|(?P<epoch>\b[1-9]\d{9,12}\b)"
-    r"|(?P<part>(?<=N#)\d+)"
     r"|(?P<pause>(?<=retry: )\d+)"
+    r"|(?P<suffix>(?<=[0-9a-f]{22}#)[A-Za-z0-9]+)"
     r"|(?P<random>(?<![A-Za-z0-9])[A-Za-z0-9]{20}(?![A-Za-z0-9]))"
     r"|(?P<entry>(?<=^)[A-Za-z0-9_-]{8}(?=ExternalEventCreated|DatawalletModif))"
 )
@@ -30,13 +30,13 @@ _WINDOW = re.compile(r"^[HDWMY]\d{4,10}$")
 def plain(value: Any) -> Any:
     """`value` with the kind of a drawn text in its place."""
     if isinstance(value, dict):
-        return {plain(name): plain(member) for name, member in value.items()}
+        return {_WINDOW.sub("<window>", str(name)): plain(member) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(element) for element in value]
     if isinstance(value, (set, frozenset)):
         return sorted(map(plain, value), key=str)
     if isinstance(value, str):
-        return _WINDOW.sub("<window>", _DRAWN.sub(lambda match: f"<{match.lastgroup}>", value))
+        return _DRAWN.sub(lambda match: f"<{match.lastgroup}>", value)
     if isinstance(value, int) and not isinstance(value, bool) and value > 1_000_000_000:
         return "<epoch>"
     return value
@@ -45,6 +45,21 @@ def plain(value: Any) -> Any:
 def _as_text(item: dict[str, Any]) -> str:
     shown = {name: f"<{name}>" if _is_drawn(name, value) else plain(value) for name, value in item.items()}
     return json.dumps(plain(shown), sort_keys=True, default=str)
+
+
+def _with_sums(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With one item in place of the parts of a count, each of which was drawn."""
+    sums: dict[str, dict[str, Any]] = {}
+    for part in (item for item in items if _is_part(item)):
+        whole = sums.setdefault(part["pk"], {"pk": part["pk"], "sk": "N"})
+        for name, value in part.items():
+            if isinstance(value, int):
+                whole[name] = whole.get(name, 0) + value
+    return [item for item in items if not _is_part(item)] + list(sums.values())
+
+
+def _is_part(item: dict[str, Any]) -> bool:
+    return str(item.get("sk", "")).startswith("N#")
 
 
 def _is_drawn(name: str, value: Any) -> bool:
@@ -57,7 +72,7 @@ def snapshot() -> Counter[str]:
     for variable, table in os.environ.items():
         if variable.startswith("BACKBONE_") and variable.endswith("_TABLE"):
             service = table.rpartition("-")[0]
-            found.update(f"{service} {_as_text(item)}" for item in _items(table))
+            found.update(f"{service} {_as_text(item)}" for item in _with_sums(_items(table)))
     objects = payloads.client().list_objects_v2(Bucket=BUCKET).get("Contents", [])
     found.update(f"s3 {plain(each['Key'])}" for each in objects)
     return found

@@ -47,13 +47,17 @@ Send = Callable[[Any, Any, Any], Any]
 
 @dataclass
 class Weather:
-    """Disturbs the calls of the clients for DynamoDB and S3 while it is on; `happened` says how often what."""
+    """Disturbs the calls of the clients for DynamoDB and S3 while it is on; `happened` says how often what.
+
+    Processes die, and requests come late, only when they may: not while tests put things in place in their own way.
+    """
 
     seed: int
     kill_rate: float = 0.01
     writes: int = 0
     happened: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     may_kill: bool = False
+    may_be_late: bool = False
     _late: list[Callable[[], object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -88,7 +92,8 @@ class Weather:
         for kind, rate in _RATES.items():
             number -= rate
             if number < 0:
-                return None if kind is Kind.LATE and operation not in WRITES else kind
+                is_possible = kind is not Kind.LATE or (self.may_be_late and operation in WRITES)
+                return kind if is_possible else None
         return None
 
     def _deliver_late(self) -> None:
