@@ -51,7 +51,7 @@ REPEATS_EXPECTED_FOR = timedelta(days=30)
 LISTINGS_KEPT_FOR = timedelta(hours=1)
 
 REVISIONS_REMEMBERED = 3
-"""How many of its earlier revisions a head remembers, so that whoever has moved it knows that others went on from it."""
+"""How many earlier revisions a head remembers, so that whoever has moved it knows that others went on from it."""
 
 
 def _digits(index: int) -> str:

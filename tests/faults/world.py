@@ -17,6 +17,7 @@ from nacl.signing import SigningKey
 from backbone import clock
 from backbone.caller import Caller
 from backbone.correlation import current_correlation_id
+from backbone.ids import TierId
 from cli import target
 from functions.devices import audit_log, notifications_api
 from functions.devices.configuration import NotificationText
@@ -24,7 +25,7 @@ from functions.devices.domain import DeviceAndUser, Identity
 from functions.overview import changes
 from functions.relationships import consumers as relationships_consumers
 from functions.relationships.relationship import Relationship
-from tests.support.api import ADMIN_SERVICES, Answer, InProcessApi
+from tests.support.api import ADMIN_SERVICES, InProcessApi
 from tests.support.builders import given_client, given_device, given_identity, given_relationship
 from tests.support.engine import forget_environment, prepare_environment
 from tests.support.keys import ClientKey
@@ -34,6 +35,7 @@ from tests.unit.push.provider import Provider, provided
 NOTIFICATION = NotificationText.model_validate(
     {"Code": "TestCode", "Translations": {"en": {"Title": "title", "Body": "body"}}}
 )
+GOLD = TierId("TIRgold0000000000000")
 _APIS: list[InProcessApi] = []
 """Made once: they know routes only, no tables."""
 
@@ -135,7 +137,8 @@ class World:
         return self.api.post(path, body, caller=person.caller if person else None).result
 
 
-Act = Callable[[], Answer | object]
+Act = Callable[[], Any]
+"""A step; an answer of an API, how a command ended, or something else to compare."""
 
 
 def _draw_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

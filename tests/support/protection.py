@@ -51,4 +51,4 @@ def _with_tokens(original: Callable[[Any], ActionResult]) -> Callable[[Any], Act
 
 
 # As on AWS: a transaction with the token of one that has succeeded succeeds, too, and changes nothing.
-DynamoHandler.transact_write_items = _with_tokens(DynamoHandler.transact_write_items)
+setattr(DynamoHandler, "transact_write_items", _with_tokens(DynamoHandler.transact_write_items))  # noqa: B010

@@ -5,7 +5,7 @@ from typing import Any
 from tests.faults.operations import operation
 from tests.faults.operations.devices import registration
 from tests.faults.operations.keeping import token
-from tests.faults.world import Act, World
+from tests.faults.world import GOLD, Act, World
 from tests.support.builders import TIER, given_client, given_tier
 from tests.unit.tokens.scenes import PASSWORD, given_failed_attempts
 
@@ -73,7 +73,7 @@ def _put_client(world: World, **members: Any) -> Act:
 @operation("admin PUT /api/v1/Clients/{id}")
 def _(world: World) -> Act:
     given_client("app")
-    return _put_client(world, defaultTier=given_tier("TIRgold0000000000000", "Gold").id)
+    return _put_client(world, defaultTier=given_tier(GOLD, "Gold").id)
 
 
 @operation("admin PUT /api/v1/Clients/{id}, a first limit")
@@ -107,7 +107,7 @@ def _(world: World) -> Act:
 
 @operation("admin PUT /api/v1/Identities/{address}")
 def _(world: World) -> Act:
-    gold, address = given_tier("TIRgold0000000000000", "Gold"), world.alice.address
+    gold, address = given_tier(GOLD, "Gold"), world.alice.address
     return lambda: world.admin.put(f"{V1}/Identities/{address}", {"tierId": gold.id})
 
 
@@ -129,7 +129,7 @@ def _(world: World) -> Act:
 
 @operation("admin DELETE /api/v1/Tiers/{id}")
 def _(world: World) -> Act:
-    return delete(world, f"Tiers/{given_tier('TIRgold0000000000000', 'Gold').id}")
+    return delete(world, f"Tiers/{given_tier(GOLD, 'Gold').id}")
 
 
 @operation("admin POST /api/v1/Tiers/{id}/Quotas")

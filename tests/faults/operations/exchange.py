@@ -112,7 +112,7 @@ def _(world: World) -> Act:
 
 def act(world: World, relationship: str, action: str, person: Person) -> Act:
     """PUT an action; the bodies that need to be there are `{}`."""
-    body = {} if action in ("Accept", "Reject", "Revoke") else ...
+    body: Any = {} if action in ("Accept", "Reject", "Revoke") else ...
     return lambda: world.api.put(f"{RELATIONSHIPS}/{relationship}/{action}", body, caller=person.caller)
 
 

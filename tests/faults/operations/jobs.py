@@ -7,7 +7,7 @@ from functions.devices import deletion_jobs
 from functions.overview.rebuild import rebuild
 from tests.faults.operations import operation
 from tests.faults.operations.keeping import token, with_datawallet
-from tests.faults.world import Act, Person, World
+from tests.faults.world import GOLD, Act, Person, World
 from tests.support.builders import TIER, given_client, given_tier
 from tests.support.command import backbone
 from tests.unit.devices.deletions import begun, started
@@ -72,7 +72,7 @@ def _(world: World) -> Act:
 
 @operation("command: tier delete")
 def _(world: World) -> Act:
-    given_tier("TIRgold0000000000000", "Gold")
+    given_tier(GOLD, "Gold")
     return _command("tier", "delete", "Gold")
 
 

@@ -1,6 +1,8 @@
 """Every operation, with the answers of its writes lost: it ends as if nothing had happened."""
 
+import operator
 import random
+from functools import partial
 
 import pytest
 
@@ -21,17 +23,17 @@ def _chosen(writes: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_ends_the_same_whichever_answer_gets_lost(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    operation = OPERATIONS[name]
-    undisturbed = run(operation, monkeypatch)
-    assert undisturbed.differences(run(operation, monkeypatch)) == [], "it is not the same twice even undisturbed"
+    tried = OPERATIONS[name]
+    undisturbed = run(tried, monkeypatch)
+    assert undisturbed.differences(run(tried, monkeypatch)) == [], "it is not the same twice even undisturbed"
     assert undisturbed.writes, "nothing is written"
 
     differences: dict[str, list[str]] = {}
     for number in _chosen(len(undisturbed.writes)):
-        disturbed: Result = run(operation, monkeypatch, lose=lambda each, lost=number: each == lost)
+        disturbed: Result = run(tried, monkeypatch, lose=partial(operator.eq, number))
         if found := undisturbed.differences(disturbed):
             differences[f"{number}. {undisturbed.writes[number]}"] = found
-    if found := undisturbed.differences(run(operation, monkeypatch, lose=lambda each: True)):
+    if found := undisturbed.differences(run(tried, monkeypatch, lose=lambda each: True)):
         differences["every one"] = found
 
     assert differences == {}
