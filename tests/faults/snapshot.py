@@ -22,6 +22,7 @@ _DRAWN = re.compile(
     r"|(?P<entry>(?<=^)[A-Za-z0-9_-]{8}(?=ExternalEventCreated|DatawalletModif))"
 )
 _DRAWN_ATTRIBUTES = {"revision", "earlier", "part", "id"}
+_DRAWN_MEMBERS = {"ownershipToken", "newOwnershipToken"}
 _AS_OFTEN_AS_DELIVERED = {"epoch"}
 """Numbers that count deliveries, which may be repeated."""
 _WINDOW = re.compile(r"^[HDWMY]\d{4,10}$")
@@ -30,7 +31,7 @@ _WINDOW = re.compile(r"^[HDWMY]\d{4,10}$")
 def plain(value: Any) -> Any:
     """`value` with the kind of a drawn text in its place."""
     if isinstance(value, dict):
-        return {_WINDOW.sub("<window>", str(name)): plain(member) for name, member in value.items()}
+        return {_WINDOW.sub("<window>", str(name)): _member(name, member) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(element) for element in value]
     if isinstance(value, (set, frozenset)):
@@ -40,6 +41,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and value > 1_000_000_000:
         return "<epoch>"
     return value
+
+
+def _member(name: str, value: Any) -> Any:
+    return f"<{name}>" if name in _DRAWN_MEMBERS else plain(value)
 
 
 def _as_text(item: dict[str, Any]) -> str:
