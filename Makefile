@@ -7,6 +7,7 @@
 #   .venv/bin/backbone --help            what an operator does, here and on AWS: clients, tiers, identities, events, ...
 #   make delete-identities [PORT=8090]   delete identities whose grace period is over, as otherwise at midnight
 #   make test | quick | check | bench    everything | under a minute | style, types, templates, audit | performance
+#   make faults [ROUNDS=1] [SEED=1]      all operations while calls to AWS are disturbed (docs/faults.md)
 #   make build [TARGET=aws|local]        deployment packages in build/
 #   make deploy STACK=name DOMAIN=host   to AWS; both take CONFIGURATION=file, the operator's tags and apps
 #   make remove STACK=name               from AWS; the data stays
@@ -18,6 +19,9 @@ DATA ?=
 TARGET ?= aws
 STAGE ?= dev
 CONFIGURATION ?=
+ROUNDS ?= 1
+SEED ?= 1
+ONLY ?=
 
 # Python 3.11 or newer; the emulator starts functions with the same interpreter.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
@@ -27,7 +31,7 @@ OFFICIAL := tests/e2e/official
 SOURCES := app.py cli functions layers infra tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run logs delete-identities demo test quick check bench build deploy remove chalice-package format lock routes clean
+.PHONY: help run logs delete-identities demo test quick check bench faults build deploy remove chalice-package format lock routes clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +89,9 @@ check: $(VENV)/ready
 
 bench: $(VENV)/ready $(OFFICIAL)/node_modules/ready java
 	@$(PY) -m tests.bench
+
+faults: $(VENV)/ready
+	@$(PY) -m tests.faults --rounds $(ROUNDS) --seed $(SEED) --only "$(ONLY)"
 
 format: $(VENV)/ready
 	@$(VENV)/bin/ruff check --quiet --fix $(SOURCES)

@@ -36,7 +36,8 @@ class ApiKeyStore:
         """Replace the keys by what `change` makes of them: 2 calls.
 
         Parameters know no conditions, but they count their versions: raises `ChangedMeanwhile` if another change came
-        between reading and writing, which the list then no longer holds.
+        between reading and writing, which the list then no longer holds.  A call that the SDK repeated because its
+        answer got lost finds itself there; 1 call more tells.
         """
         keys, version = self._read()
         value = admin_keys.dump(change(keys))
@@ -45,9 +46,13 @@ class ApiKeyStore:
         try:
             answer = self._ssm.put_parameter(Name=settings().admin_keys, Value=value, Type="String", **options)
         except self._ssm.exceptions.ParameterAlreadyExists:
-            raise ChangedMeanwhile from None
-        if answer["Version"] != version + 1:
+            answer = {"Version": None}
+        if answer["Version"] != version + 1 and self._value_of(version + 1) != value:
             raise ChangedMeanwhile
+
+    def _value_of(self, version: int) -> str:
+        value: str = self._ssm.get_parameter(Name=f"{settings().admin_keys}:{version}")["Parameter"]["Value"]
+        return value
 
     def _read(self) -> tuple[Keys, int]:
         try:

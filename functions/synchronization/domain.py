@@ -156,7 +156,8 @@ class Head:
     `failed` count the queued events outside the open run without and with errors.  `pushed` counts modifications by
     windows of time, for quotas.  `compaction_at` is when somebody looks for superseded modifications (None: there are
     none).  `began_at` is when the identity registered, if its address has had a deleted one before: what is told of an
-    earlier time is not for it.  `revision` is the store's.
+    earlier time is not for it.  `revision` and the `earlier` ones, newest first, are
+    the store's.
     """
 
     owner: Address
@@ -171,6 +172,7 @@ class Head:
     compaction_at: datetime | None = None
     began_at: datetime | None = None
     revision: str | None = None
+    earlier: tuple[str, ...] = ()
 
     @property
     def highest_index(self) -> int | None:

@@ -55,6 +55,9 @@ REPEATS_EXPECTED_FOR = timedelta(days=30)
 
 LISTINGS_KEPT_FOR = timedelta(hours=1)
 
+REVISIONS_REMEMBERED = 3
+"""How many earlier revisions a head remembers, so that whoever has moved it knows that others went on from it."""
+
 
 def _digits(index: int) -> str:
     return f"{index:012d}"
@@ -125,6 +128,7 @@ def head_item(change: Change, revision: str) -> Item:
         "compactionAt": clock.render(head.compaction_at) if head.compaction_at else None,
         BEGAN_AT: clock.render(head.began_at) if head.began_at else None,
         "revision": revision,
+        "earlier": [each for each in (head.revision, *head.earlier) if each][:REVISIONS_REMEMBERED],
         "events": carried(change.raised, change.at),
     }
 
@@ -153,6 +157,7 @@ def head_of(owner: Address, item: Item | None) -> Head:
         compaction_at=clock.parse(compaction_at) if compaction_at else None,
         began_at=began_at,
         revision=item["revision"],
+        earlier=tuple(item.get("earlier", ())),
     )
 
 
@@ -179,7 +184,14 @@ def has_log(head: Item) -> bool:
 
 def without_log(head: Item, revision: str) -> Item:
     """The head once its log is applied; its events have been told."""
-    return {**{name: head[name] for name in head if name not in (LOG, payloads.BLOB, "events")}, "revision": revision}
+    kept = {name: head[name] for name in head if name not in (LOG, payloads.BLOB, "events")}
+    earlier = [head["revision"], *head.get("earlier", ())][:REVISIONS_REMEMBERED]
+    return {**kept, "revision": revision, "earlier": earlier}
+
+
+def has_had(head: Item, revision: str) -> bool:
+    """Whether this revision is among those that the head has had last."""
+    return revision in head.get("earlier", ())
 
 
 def entries(change: Change) -> list[Entry]:

@@ -288,8 +288,8 @@ class SyncStore:
         try:
             self._table.put(head, condition=condition, values=values)
         except ConditionFailed as lost:
-            # A put whose answer got lost is repeated by the SDK and then finds itself.
-            if lost.item is None or lost.item["revision"] != head["revision"]:
+            # A put whose answer got lost is repeated by the SDK; meanwhile others may have gone on from it.
+            if lost.item is None or not items.has_had(lost.item, head["revision"]):
                 raise LostRace from None
 
     def _settled(self, read: Callable[[], tuple[Item | None, ReadT]]) -> tuple[Item | None, ReadT]:

@@ -41,5 +41,6 @@ def confirm_deletion(table: Table, event: IdentityDataDeleted, *, now: datetime,
     try:
         table.put(mark, condition="attribute_not_exists(pk)")
     except ConditionFailed:
+        # Updates both: they know their marks, so a late repetition of the first one does not undo the second.
         table.update(key, "REMOVE #events")
-        table.put(mark)
+        table.update(key, "SET #ttl = :ttl, #events = :events", {"ttl": mark["ttl"], "events": events})

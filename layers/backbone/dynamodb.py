@@ -6,11 +6,16 @@ Expressions are written in DynamoDB's own language.  Names with `#` stand for th
     table.update({"pk": "X"}, "SET #status = :new", {"new": "Active", "old": "Pending"}, condition="#status = :old")
 
 Numbers come back as `int`, binaries as `bytes`.  Reads are strongly consistent unless said otherwise.
+
+Every write takes effect once, however often the SDK repeats it because an answer got lost: single writes recognise
+themselves by marks (marks.py), transactions by the token of their request, and a removal that was sent more than once
+succeeds when the item is gone.
 """
 
 import random
 import re
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -22,6 +27,8 @@ import boto3
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from backbone import marks
 
 Item = dict[str, Any]
 Key = Mapping[str, Any]
@@ -77,8 +84,8 @@ def encode(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decode(item: Mapping[str, Any]) -> Item:
-    """DynamoDB attribute values as a plain dict."""
-    return {name: _plain(_deserialize(value)) for name, value in item.items()}
+    """DynamoDB attribute values as a plain dict, without marks."""
+    return {name: _plain(_deserialize(value)) for name, value in item.items() if name not in (marks.LAST, marks.BEFORE)}
 
 
 def _plain(value: Any) -> Any:
@@ -296,19 +303,30 @@ def _last_key(answer: Mapping[str, Any]) -> Item | None:
 
 
 def _write(call: Any, write: Write, **options: Any) -> Any:
+    mark = marks.new_mark()
+    request = marks.marked(write.operation, write.request, mark)
+    is_repeated = False
     for attempt in range(_CONFLICT_ATTEMPTS):
         try:
-            return call(**write.request, **options)
+            return call(**request, **options)
         except ClientError as error:
+            is_repeated = is_repeated or _was_sent_again(error)
             code = error.response["Error"]["Code"]
             if code == "ConditionalCheckFailedException":
                 found = error.response.get("Item")
+                if marks.is_marked(found, mark) if found else is_repeated and write.operation == "Delete":
+                    return {"Attributes": found or {}}
                 raise ConditionFailed(decode(found) if found else None) from None
             # Single writes collide with transactions on the same item, too.
             if code != "TransactionConflictException" or attempt == _CONFLICT_ATTEMPTS - 1:
                 raise
         _pause_after_conflict(attempt)
     return None
+
+
+def _was_sent_again(error: ClientError) -> bool:
+    """Whether the SDK has sent the request before and did not learn what became of it."""
+    return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts"))
 
 
 def _pause_after_conflict(attempt: int) -> None:
@@ -343,13 +361,18 @@ def transact(writes: Sequence[Write]) -> None:
     """All of these writes or none.
 
     Raises `TransactionFailed` when a condition does not hold.  A mere collision with another transaction on the same
-    items is tried again after a short random pause.
+    items is tried again after a short random pause, as a new transaction.  The token stays the same while DynamoDB may
+    have executed it.
     """
     request = [{write.operation: write.request} for write in writes]
+    token = _new_token()
     for attempt in range(_CONFLICT_ATTEMPTS):
         try:
-            client().transact_write_items(TransactItems=request)
+            client().transact_write_items(TransactItems=request, ClientRequestToken=token)
             return
+        except client().exceptions.TransactionInProgressException:
+            if attempt == _CONFLICT_ATTEMPTS - 1:
+                raise
         except client().exceptions.TransactionCanceledException as error:
             reasons = error.response["CancellationReasons"]
             failed = {
@@ -361,7 +384,12 @@ def transact(writes: Sequence[Write]) -> None:
                 raise TransactionFailed(failed) from None
             if any(reason.get("Code") == "ValidationError" for reason in reasons) or attempt == _CONFLICT_ATTEMPTS - 1:
                 raise
+            token = _new_token()
         _pause_after_conflict(attempt)
+
+
+def _new_token() -> str:
+    return uuid.uuid4().hex
 
 
 def write(single: Write) -> None:

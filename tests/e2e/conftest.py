@@ -25,7 +25,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
     """The deployed Backbone; functions have the rights of their roles and no others."""
-    watched = {"AlarmTopicArn": "arn:aws:sns:eu-central-1:000000000000:alarms", "CloudWatchDashboard": "true"}
+    watched = {
+        "AlarmTopicArn": "arn:aws:sns:eu-central-1:000000000000:alarms",
+        "AlarmDetail": "all",
+        "CloudWatchDashboard": "true",
+    }
     with LocalStack(enforce_rights=True, parameters=watched) as running:
         yield running
 

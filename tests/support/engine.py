@@ -25,6 +25,7 @@ from backbone import access_tokens, admin_keys, clock, dynamodb
 from backbone.quotas import store as quotas_store
 from backbone.settings import settings
 from functions.devices import oauth_clients
+from tests.support.protection import watch_writes
 from tests.support.schema import SERVICES, table_definition
 
 DYNAMODB_LOCAL = (
@@ -167,6 +168,7 @@ def prepare_environment(monkeypatch: pytest.MonkeyPatch, endpoint: str | None, *
         monkeypatch.setenv(name, value)
     use_endpoint(monkeypatch, endpoint)
     forget_environment()
+    watch_writes()
     if endpoint:
         create_tables(run, with_streams=with_streams)
     else:

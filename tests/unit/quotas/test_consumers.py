@@ -7,7 +7,7 @@ import pytest
 from backbone import clock
 from backbone.addresses import Address
 from backbone.deletion import deletion_mark_key
-from backbone.dynamodb import client, decode
+from backbone.dynamodb import client, decode, write
 from backbone.events import DomainEvent, carried_by
 from backbone.events.challenges import ChallengeRemoved
 from backbone.events.devices import IdentityDeleted, TierDeleted
@@ -263,8 +263,7 @@ def filled(old: Address, new: Address) -> DomainEvent:
 
 def count(address: Address, amount: int) -> None:
     now = clock.now()
-    write = quotas.counting(address, Metric.NUMBER_OF_TOKENS, amount, now=now, created_at=now)
-    client().update_item(**write.request)
+    write(quotas.counting(address, Metric.NUMBER_OF_TOKENS, amount, now=now, created_at=now))
 
 
 def everything_in(service: str) -> list[dict[str, object]]:

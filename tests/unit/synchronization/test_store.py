@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backbone import clock, dynamodb, payloads
+from backbone import clock, payloads
 from backbone.caller import Caller
 from backbone.http import Page
 from backbone.ids import DeviceId
@@ -13,6 +13,7 @@ from functions.synchronization import datawallet, external_events, sync_runs
 from functions.synchronization.domain import Change, Head, Listing, SyncRunType
 from functions.synchronization.store import AlreadyHandled, LostRace, SyncStore
 from tests.support.api import new_caller
+from tests.support.lost_answers import answers_lost
 from tests.unit.synchronization.storing import (
     LARGE,
     append,
@@ -61,27 +62,21 @@ def test_only_one_creates_the_head(store: SyncStore) -> None:
         store.change(decide)  # lost, and decides again
 
 
-def test_a_put_that_finds_itself_has_won(store: SyncStore, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_put_that_finds_itself_has_won(store: SyncStore, caller: Caller) -> None:
     """The SDK repeats a put whose answer got lost."""
-    put = dynamodb.Table.put
-
-    def put_twice(self: dynamodb.Table, *arguments: Any, **options: Any) -> None:
-        put(self, *arguments, **options)
-        put(self, *arguments, **options)
-
-    monkeypatch.setattr(dynamodb.Table, "put", put_twice)
-
-    change = store.change(
-        lambda: sync_runs.start(
-            store.head(caller.address),
-            type=SyncRunType.DATAWALLET_VERSION_UPGRADE,
-            duration=sync_runs.DEFAULT_DURATION,
-            device=caller.device_id,
-            supported_version=1,
-            now=clock.now(),
+    with answers_lost() as losses:
+        change = store.change(
+            lambda: sync_runs.start(
+                store.head(caller.address),
+                type=SyncRunType.DATAWALLET_VERSION_UPGRADE,
+                duration=sync_runs.DEFAULT_DURATION,
+                device=caller.device_id,
+                supported_version=1,
+                now=clock.now(),
+            )
         )
-    )
 
+    assert losses.lost == ["PutItem"]
     assert store.head(caller.address).run == change.head.run
 
 
