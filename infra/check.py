@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from infra.build import ROOT
 
 _PYTHON = sys.executable
-_TYPED = ["backbone", "cli", "functions", "infra", "tests.client"]
-_SOURCES = ["app.py", "cli", "functions", "layers", "infra", "tests"]
+_TYPED = ["backbone", "cli", "functions", "infra", "enmeshed"]
+_SOURCES = ["app.py", "cli", "functions", "layers", "infra", "sdk", "tests"]
 _TEMPLATES = ["template.yaml", *sorted(str(file.relative_to(ROOT)) for file in (ROOT / "infra").glob("*.yaml"))]
 
 

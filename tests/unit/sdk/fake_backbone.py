@@ -12,10 +12,10 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from tests.client.addresses import address_of
-from tests.client.crypto import Signature, SignaturePublicKey
-from tests.client.encoding import JsonObject, iso, unb64json, utc_now
-from tests.client.ids import random_string
+from enmeshed.protocol.addresses import address_of
+from enmeshed.protocol.crypto import Signature, SignaturePublicKey
+from enmeshed.protocol.encoding import JsonObject, iso, unb64json, utc_now
+from enmeshed.protocol.ids import random_string
 
 BASE_URL = "http://localhost:8090"
 CLIENT_ID, CLIENT_SECRET = "test", "secret"
@@ -52,11 +52,14 @@ class FakeBackbone:
         self.events: defaultdict[str, list[JsonObject]] = defaultdict(list)
         self.tokens: dict[str, str] = {}
         self.calls: list[str] = []
+        self.refusals: dict[str, list[Refusal]] = {}
         self.routes: list[tuple[str, Callable[..., Any]]] = [
             (r"POST /api/v2/Challenges", self._challenge),
             (r"POST /api/v2/Identities", self._identity),
             (r"POST /api/v2/Devices", self._device),
             (r"PUT /api/v2/Devices/Self/Password", self._password),
+            (r"DELETE /api/v2/Devices/Self/PushNotifications", lambda call: None),
+            (r"DELETE /api/v2/(?:Devices|Tokens|RelationshipTemplates|Files)/(\w+)", self._delete),
             (r"POST /api/v2/(RelationshipTemplate|Token|File)s", self._create),
             (r"GET /api/v2/(?:RelationshipTemplates|Tokens)/(\w+)", self._read),
             (r"POST /api/v2/Tokens/(\w+)/UpdateContent", self._fill),
@@ -69,7 +72,7 @@ class FakeBackbone:
             (r"POST /api/v2/Messages", self._send),
             (r"GET /api/v2/Messages/(\w+)", self._message),
             (r"GET /api/v2/Messages", lambda call: [self.records[one] for one in call.query["ids"]]),
-            (r"GET /api/v2/Datawallet", lambda call: {"version": 1}),
+            (r"GET /api/v2/Datawallet", self._datawallet),
             (r"GET /api/v2/Datawallet/Modifications", self._pull),
             (r"POST /api/v2/Datawallet/Modifications", self._push),
             (r"POST /api/v2/SyncRuns", self._start),
@@ -87,6 +90,10 @@ class FakeBackbone:
         event = {"id": self._id("SYI"), "type": event_type, "index": index, "payload": payload, "syncErrorCount": 0}
         self.events[owner].append({**event, "createdAt": iso(utc_now()), "run": None, "results": []})
 
+    def refuse(self, line: str, code: str, *, times: int = 1, status: int = 400) -> None:
+        """Refuse the next calls of a kind, e.g. ``POST /api/v2/Messages``."""
+        self.refusals[line] = [Refusal(status, code)] * times
+
     def handle(self, request: httpx.Request) -> httpx.Response:
         line = f"{request.method} {request.url.path}"
         self.calls.append(line)
@@ -96,6 +103,8 @@ class FakeBackbone:
         user = self.users.get(username) if username else None
         call = Call(request, user["address"] if user else None, user["device"] if user else None)
         try:
+            if self.refusals.get(line):
+                raise self.refusals[line].pop()
             for pattern, handler in self.routes:
                 match = re.fullmatch(pattern, line)
                 if match:
@@ -112,10 +121,11 @@ class FakeBackbone:
         if isinstance(result, bytes):
             return httpx.Response(200, content=result)
         status = 201 if call.request.method == "POST" else 200
-        if isinstance(result, list) and len(result) > PAGE_SIZE:
+        size = int(call.query.get("pageSize", [str(PAGE_SIZE)])[0])
+        if isinstance(result, list) and len(result) > size:
             number = int(call.query.get("pageNumber", ["1"])[0])
-            page = result[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-            pagination = {"pageNumber": number, "totalPages": -(-len(result) // PAGE_SIZE)}
+            page = result[(number - 1) * size : number * size]
+            pagination = {"pageNumber": number, "totalPages": -(-len(result) // size)}
             return httpx.Response(status, json={"result": page, "pagination": pagination})
         return httpx.Response(status, json={"result": result})
 
@@ -139,6 +149,10 @@ class FakeBackbone:
 
     def _challenge(self, call: Call) -> JsonObject:
         return self._record("CHL", call, expiresAt=iso(utc_now() + timedelta(minutes=10)))
+
+    def _delete(self, call: Call, record_id: str) -> None:
+        if self.records.pop(record_id, None) is None:
+            raise Refusal(404, "error.platform.recordNotFound")
 
     def _check_challenge(self, call: Call, key: SignaturePublicKey) -> None:
         signed = call.body["signedChallenge"]
@@ -257,6 +271,11 @@ class FakeBackbone:
             wallet.append({"payloadCategory": None, "encryptedPayload": None, **item, **meta})
             added.append(meta)
         return added
+
+    def _datawallet(self, call: Call) -> JsonObject:
+        if call.address not in self.wallets:
+            raise Refusal(404, "error.platform.recordNotFound", "Datawallet not found.")
+        return {"version": 1}
 
     def _pull(self, call: Call) -> list[JsonObject]:
         after = int(call.query.get("localIndex", ["-1"])[0])

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 
-from tests.client.errors import ClientError
-from tests.client.http import BackboneApi, Credentials
+from enmeshed import BackboneError, NetworkError, QuotaExhaustedError, TooManyRequestsError
+from enmeshed.http import Connection, Credentials, new_http_client
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -30,11 +31,9 @@ class Recorder:
         self.requests.append(request)
         return (self._login if request.url.path == "/connect/token" else self._answer)(request)
 
-    def api(self, credentials: Credentials | None = Credentials("USR", "p&=+ä")) -> BackboneApi:  # noqa: B008
-        transport = httpx.MockTransport(self._handle)
-        return BackboneApi(
-            "http://localhost/", "id", "secret", credentials, transport=transport, clock=lambda: self.now
-        )
+    def api(self, credentials: Credentials | None = Credentials("USR", "p&=+ä")) -> Connection:  # noqa: B008
+        client = new_http_client(transport=httpx.MockTransport(self._handle))
+        return Connection("http://localhost/", "id", "secret", credentials, client=client, clock=lambda: self.now)
 
     @property
     def paths(self) -> list[str]:
@@ -82,7 +81,7 @@ def test_after_a_401_the_client_logs_in_again_and_repeats_once() -> None:
 def test_a_second_401_is_reported_as_unauthorized() -> None:
     """client-protocol.md §7."""
     recorder = Recorder(always(401))
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(BackboneError) as caught:
         recorder.api().get("/Devices/Self")
     assert (caught.value.status, caught.value.code) == (401, "error.platform.unauthorized")
     assert recorder.paths.count("/api/v2/Devices/Self") == 2
@@ -110,7 +109,7 @@ def test_anonymous_calls_neither_log_in_nor_repeat() -> None:
 def test_a_refused_log_in_tells_wrong_credentials_from_everything_else(status: int, code: str) -> None:
     """client-protocol.md §10."""
     recorder = Recorder(always(204), login=always(status, {"error": "x"}))
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(BackboneError) as caught:
         recorder.api().get("/Devices/Self")
     assert caught.value.code == f"error.transport.request.{code}"
 
@@ -122,9 +121,12 @@ def test_a_refused_log_in_tells_wrong_credentials_from_everything_else(status: i
         (404, {"error": {"code": "a.b", "message": "m"}}, "a.b"),
         (500, {"error": {"code": "a.b", "message": "m"}}, "a.b"),
         (200, {"error": {"code": "a.b", "message": "m"}}, "a.b"),
-        (403, {"error": {"code": "a.b", "message": "m"}}, "error.platform.forbidden"),
-        (409, {"error": {"code": "a.b", "message": "m"}}, "error.platform.unexpected"),
-        (429, {"error": {"code": "a.b", "message": "m"}}, "error.platform.unexpected"),
+        (403, {"error": {"code": "a.b", "message": "m"}}, "a.b"),
+        (409, {"error": {"code": "a.b", "message": "m"}}, "a.b"),
+        (401, None, "error.platform.unauthorized"),
+        (403, None, "error.platform.forbidden"),
+        (409, None, "error.platform.unexpected"),
+        (429, None, "error.platform.unexpected"),
         (400, None, "error.transport.request.badRequest"),
         (404, None, "error.transport.request.notFound"),
         (500, None, "error.transport.request.resultUndefined"),
@@ -134,12 +136,11 @@ def test_a_refused_log_in_tells_wrong_credentials_from_everything_else(status: i
         (200, {"result": ""}, "error.transport.request.resultUndefined"),
     ],
 )
-def test_errors_get_the_code_of_the_typescript_client(status: int, body: Any, code: str) -> None:
-    """client-protocol.md §7, §24.4."""
-    with pytest.raises(ClientError) as caught:
+def test_errors_have_the_backbones_code_or_that_of_official_clients(status: int, body: Any, code: str) -> None:
+    """client-protocol.md §7; unlike official clients (§24.4), the code of every answer is read."""
+    with pytest.raises(BackboneError) as caught:
         Recorder(always(status, body)).api().get("/Devices/Self")
     assert (caught.value.status, caught.value.code, caught.value.body) == (status, code, body)
-    assert caught.value.backbone_code == ("a.b" if body and "error" in body else None)
 
 
 def test_a_raw_request_returns_status_and_body_of_an_error() -> None:
@@ -211,3 +212,72 @@ def test_bodies_are_compact_json_in_utf8() -> None:
     recorder.api(credentials=None).post("/Tokens", {"b": "ä", "a": 1})
     assert recorder.requests[0].content == '{"b":"ä","a":1}'.encode()
     assert json.loads(recorder.requests[0].content) == {"b": "ä", "a": 1}
+
+
+def test_an_exhausted_quota_says_when_to_try_again() -> None:
+    """quotas.md §5: the latest of the exhausted metrics; some Backbones write no ``Z``."""
+    data = [
+        {"metricKey": "NumberOfFiles", "isExhaustedUntil": "2024-02-14T23:59:59.999Z"},
+        {"metricKey": "UsedFileStorageSpace", "isExhaustedUntil": "9999-12-31T23:59:59.9999999"},
+    ]
+    body = {"error": {"code": "error.platform.quotaExhausted", "message": "m", "data": data}}
+    with pytest.raises(QuotaExhaustedError) as caught:
+        Recorder(always(429, body)).api().post("/Files")
+    assert caught.value.retry_at == datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    assert caught.value.metrics == ["NumberOfFiles", "UsedFileStorageSpace"]
+
+
+def test_a_throttled_request_says_when_to_try_again() -> None:
+    """The header ``Retry-After``, in seconds or as a date; without it nobody knows."""
+    moments = {}
+    for header in ("120", "Wed, 21 Oct 2099 07:28:00 GMT", "soon"):
+        with pytest.raises(TooManyRequestsError) as caught:
+            Recorder(always(429, headers={"retry-after": header})).api().post("/Files")
+        moments[header] = caught.value.retry_at
+    with pytest.raises(TooManyRequestsError) as caught:
+        Recorder(always(429)).api().post("/Files")
+    assert caught.value.retry_at is moments["soon"] is None
+    assert moments["Wed, 21 Oct 2099 07:28:00 GMT"] == datetime(2099, 10, 21, 7, 28, tzinfo=UTC)
+    assert moments["120"] is not None
+    assert moments["120"] > datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(httpx.ReadTimeout("slow"), "aborted"), (httpx.ConnectError("refused"), "network")],
+)
+def test_without_an_answer_nobody_knows(failure: httpx.HTTPError, code: str) -> None:
+    """client-protocol.md §7 "no response"."""
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise failure
+
+    with pytest.raises(NetworkError) as caught:
+        Recorder(fail).api().get("/Devices/Self")
+    assert caught.value.code == f"error.transport.request.{code}"
+    assert not caught.value.is_definite
+
+
+def test_redirects_are_followed() -> None:
+    """client-protocol.md §7: up to 10."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/elsewhere":
+            return httpx.Response(200, json={"result": [1]})
+        return httpx.Response(302, headers={"location": "/elsewhere"})
+
+    assert Recorder(answer).api().get("/Files") == [1]
+
+
+def test_a_password_that_the_backbone_may_know_already_is_tried_second() -> None:
+    """A password change whose answer never came."""
+    known = []
+
+    def login(request: httpx.Request) -> httpx.Response:
+        password = dict(parse_qsl(request.content.decode()))["password"]
+        known.append(password)
+        return httpx.Response(200 if password == "new" else 400, json={"access_token": "t", "expires_in": 300})
+
+    api = Recorder(always(204), login=login).api(Credentials("USR", "old", "new"))
+    api.get("/Devices/Self")
+    assert (known, api.password_in_use) == (["old", "new"], "new")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.client import Identity
-from tests.unit.client.fake_backbone import FakeBackbone
-from tests.unit.client.flows import new_identity
+from tests.people import Identity
+from tests.unit.sdk.fake_backbone import FakeBackbone
+from tests.unit.sdk.flows import new_identity
 
 
 @pytest.fixture

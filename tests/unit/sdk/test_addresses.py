@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.client.addresses import address_of, client_pseudonym, hostname_of, is_valid_address
-from tests.client.crypto import SignatureKeyPair
-from tests.client.encoding import unb64
-from tests.unit.client.vectors import load
+from enmeshed.protocol.addresses import address_of, client_pseudonym, hostname_of, is_valid_address
+from enmeshed.protocol.crypto import SignatureKeyPair
+from enmeshed.protocol.encoding import unb64
+from tests.unit.sdk.vectors import load
 
 ADDRESSES = load("addresses")
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.client import primitives
-from tests.client.crypto import (
+from enmeshed.errors import ProtocolError
+from enmeshed.protocol import primitives
+from enmeshed.protocol.crypto import (
     Cipher,
     ExchangeKeyPair,
     SecretKey,
@@ -13,9 +14,8 @@ from tests.client.crypto import (
     SignatureKeyPair,
     SignaturePublicKey,
 )
-from tests.client.encoding import b64, b64u, compact_json, unb64, unb64json, unb64u
-from tests.client.errors import ProtocolError
-from tests.unit.client.vectors import load
+from enmeshed.protocol.encoding import b64, b64u, compact_json, unb64, unb64json, unb64u
+from tests.unit.sdk.vectors import load
 
 PRIMITIVES = load("primitives")
 unhex = bytes.fromhex

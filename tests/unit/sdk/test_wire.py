@@ -5,18 +5,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.client.addresses import PublicIdentity, address_of
-from tests.client.challenges import challenge_string, challenge_verifies, sign_challenge
-from tests.client.crypto import Cipher, SecretKey, SignaturePublicKey
-from tests.client.datawallet import Modification, creations
-from tests.client.encoding import JsonObject, b64u, unb64json, unb64u
-from tests.client.files import open_content, open_metadata, owner_signature_of, seal_content, seal_metadata
-from tests.client.messages import open_message, seal_message
-from tests.client.onboarding import DeviceSharedSecret
-from tests.client.passwords import PasswordProtection
-from tests.client.primitives import sha512
-from tests.client.references import Reference
-from tests.client.relationship_contents import (
+from enmeshed.protocol.addresses import PublicIdentity, address_of
+from enmeshed.protocol.challenges import challenge_string, challenge_verifies, sign_challenge
+from enmeshed.protocol.crypto import Cipher, SecretKey, SignaturePublicKey
+from enmeshed.protocol.datawallet import Modification, creations
+from enmeshed.protocol.encoding import JsonObject, b64u, unb64json, unb64u
+from enmeshed.protocol.files import open_content, open_metadata, owner_signature_of, seal_content, seal_metadata
+from enmeshed.protocol.messages import open_message, seal_message
+from enmeshed.protocol.onboarding import DeviceSharedSecret
+from enmeshed.protocol.passwords import PasswordProtection
+from enmeshed.protocol.primitives import sha512
+from enmeshed.protocol.references import Reference
+from enmeshed.protocol.relationship_contents import (
     CreationContent,
     open_creation_content,
     open_creation_response,
@@ -26,11 +26,11 @@ from tests.client.relationship_contents import (
     seal_creation_content,
     seal_creation_response,
 )
-from tests.client.relationship_secrets import RelationshipSecrets, RequestSecrets
-from tests.client.secret_containers import DEVICE_CONTEXT, SECRET_CONTEXT, open_container
-from tests.client.templates import open_template, seal_template
-from tests.client.tokens import open_token, seal_token
-from tests.unit.client.vectors import WireAccount, load, template_key_pair, wire_body, wire_object, wire_requests
+from enmeshed.protocol.relationship_secrets import RelationshipSecrets, RequestSecrets
+from enmeshed.protocol.secret_containers import DEVICE_CONTEXT, SECRET_CONTEXT, open_container
+from enmeshed.protocol.templates import open_template, seal_template
+from enmeshed.protocol.tokens import open_token, seal_token
+from tests.unit.sdk.vectors import WireAccount, load, template_key_pair, wire_body, wire_object, wire_requests
 
 WIRE = load("wire")
 SECRETS = WIRE["relationshipSecrets"]

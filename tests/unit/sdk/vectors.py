@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.client.crypto import ExchangeKeyPair, SecretKey, SignatureKeyPair
-from tests.client.encoding import JsonObject
+from enmeshed.protocol.crypto import ExchangeKeyPair, SecretKey, SignatureKeyPair
+from enmeshed.protocol.encoding import JsonObject
 
 FOLDER = Path(__file__).parents[2] / "vectors"
 

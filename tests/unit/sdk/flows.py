@@ -1,7 +1,8 @@
 """Steps that several tests of whole flows share."""
 
-from tests.client import Device, Identity
-from tests.unit.client.fake_backbone import BASE_URL, CLIENT_ID, CLIENT_SECRET, FakeBackbone
+from enmeshed import Account
+from tests.people import Identity
+from tests.unit.sdk.fake_backbone import BASE_URL, CLIENT_ID, CLIENT_SECRET, FakeBackbone
 
 GREETING = {"@type": "ArbitraryRelationshipTemplateContent", "value": {"greeting": "hällo"}}
 REQUEST = {"@type": "ArbitraryRelationshipCreationContent", "value": "may I?"}
@@ -16,11 +17,11 @@ def new_identity(backbone: FakeBackbone) -> Identity:
     return Identity.create(BASE_URL, CLIENT_ID, CLIENT_SECRET, device_name="First", transport=backbone.transport)
 
 
-def connect(templator: Device, requestor: Device) -> str:
+def connect(templator: Account, requestor: Account) -> str:
     """Make an active relationship and return its id."""
-    template = requestor.load_template(templator.create_template(GREETING).reference.truncated())
-    relationship = requestor.request_relationship(template, REQUEST)
+    template = requestor.templates.load(templator.templates.create(GREETING).reference.truncated)
+    relationship = requestor.relationships.request(template, REQUEST)
     templator.sync()
-    templator.accept(relationship.id)
+    templator.relationships.accept(relationship.id)
     requestor.sync()
     return relationship.id

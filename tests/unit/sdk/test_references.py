@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.client.crypto import SecretKey
-from tests.client.encoding import b64u, unb64u
-from tests.client.errors import ProtocolError
-from tests.client.passwords import PasswordProtection
-from tests.client.references import FILE, TEMPLATE, TOKEN, Reference
-from tests.unit.client.vectors import load, wire_object
+from enmeshed.errors import ProtocolError
+from enmeshed.protocol.crypto import SecretKey
+from enmeshed.protocol.encoding import b64u, unb64u
+from enmeshed.protocol.passwords import PasswordProtection
+from enmeshed.protocol.references import FILE, TEMPLATE, TOKEN, Reference
+from tests.unit.sdk.vectors import load, wire_object
 
 REFERENCES = load("references")
 WIRE_REFERENCES = {
@@ -42,20 +42,20 @@ def reference_of(recorded: dict[str, Any]) -> Reference:
 def test_a_reference_is_printed_as_recorded_and_parses_back(vector: dict[str, Any]) -> None:
     """client-protocol.md §13."""
     reference = reference_of(vector["input"])
-    assert reference.truncated() == vector["truncated"]
-    assert unb64u(reference.truncated()).decode() == vector["truncatedDecoded"]
+    assert reference.truncated == vector["truncated"]
+    assert unb64u(reference.truncated).decode() == vector["truncatedDecoded"]
     assert Reference.parse(vector["truncated"]) == reference
     if vector["input"]["backboneBaseUrl"]:
         assert reference.tail == vector["urlFragmentDecoded"]
-        assert reference.url() == vector["url"]
-        assert reference.url(app_id="my_app") == vector["urlWithApp"]
+        assert reference.url == vector["url"]
+        assert reference.url_for("my_app") == vector["urlWithApp"]
         assert Reference.parse(vector["url"]) == Reference.parse(vector["urlWithApp"]) == reference
 
 
 @pytest.mark.parametrize("vector", REFERENCES["legacyAccepted"], ids=lambda vector: str(vector["decoded"]))
 def test_the_old_form_with_three_parts_is_still_read(vector: dict[str, Any]) -> None:
     """client-protocol.md §13."""
-    assert Reference.parse(vector["truncated"]).truncated() == vector["reTruncated"]
+    assert Reference.parse(vector["truncated"]).truncated == vector["reTruncated"]
 
 
 @pytest.mark.parametrize("vector", REFERENCES["invalid"], ids=lambda vector: str(vector["decoded"]))
@@ -90,8 +90,8 @@ def test_references_of_recorded_objects_are_rebuilt(name: str, recorded_object: 
         for_identity[-4:] if for_identity else None,
         PasswordProtection.parse(protection) if protection else None,
     )
-    assert reference.truncated() == wire["references"][name]["truncated"]
-    assert reference.url() == wire["references"][name]["url"]
+    assert reference.truncated == wire["references"][name]["truncated"]
+    assert reference.url == wire["references"][name]["url"]
     assert Reference.parse(wire["references"][name]["url"]) == reference
 
 
