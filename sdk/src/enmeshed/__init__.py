@@ -56,6 +56,7 @@ from enmeshed.news import Announcement, Quota
 from enmeshed.protocol.datawallet import Modification
 from enmeshed.protocol.onboarding import DeviceSharedSecret
 from enmeshed.protocol.references import Reference
+from enmeshed.qr import qr_blocks, qr_png, qr_svg
 from enmeshed.relationships import AuditLogEntry, PeerDeletion, Relationship
 from enmeshed.storage import MemoryStorage, SqliteStorage, Storage
 from enmeshed.templates import Template
@@ -107,5 +108,8 @@ __all__ = [
     "Validation",
     "WrongStorageKeyError",
     "create_empty_token",
+    "qr_blocks",
+    "qr_png",
+    "qr_svg",
     "read_token",
 ]

@@ -50,6 +50,7 @@ class FakeBackbone:
         self.blobs: dict[str, bytes] = {}
         self.wallets: dict[str, list[JsonObject]] = {}
         self.events: defaultdict[str, list[JsonObject]] = defaultdict(list)
+        self.runs: dict[str, str] = {}
         self.tokens: dict[str, str] = {}
         self.calls: list[str] = []
         self.refusals: dict[str, list[Refusal]] = {}
@@ -71,7 +72,7 @@ class FakeBackbone:
             (r"PUT /api/v2/Relationships/(\w+)/(Accept|Reject|Revoke)", self._answer),
             (r"POST /api/v2/Messages", self._send),
             (r"GET /api/v2/Messages/(\w+)", self._message),
-            (r"GET /api/v2/Messages", lambda call: [self.records[one] for one in call.query["ids"]]),
+            (r"GET /api/v2/Messages", self._messages),
             (r"GET /api/v2/Datawallet", self._datawallet),
             (r"GET /api/v2/Datawallet/Modifications", self._pull),
             (r"POST /api/v2/Datawallet/Modifications", self._push),
@@ -260,6 +261,15 @@ class FakeBackbone:
                 recipient.update(receivedAt=iso(utc_now()), receivedByDevice=call.device)
         return record
 
+    def _messages(self, call: Call) -> list[JsonObject]:
+        records = [self.records[one] for one in call.query.get("ids", self.records) if one.startswith("MSG")]
+        mine = lambda one: call.address in (one["createdBy"], *(r["address"] for r in one["recipients"]))  # noqa: E731
+        return [one for one in records if mine(one)]
+
+    def has_relationship_of(self, address: str) -> bool:
+        """Whether somebody has asked for a relationship."""
+        return any(one.get("from") == address for one in self.records.values())
+
     # ------------------------------------------------------------------ synchronisation
     def _append(self, call: Call, modifications: list[JsonObject]) -> list[JsonObject]:
         assert call.address is not None
@@ -289,6 +299,9 @@ class FakeBackbone:
         return {"newIndex": added[-1]["index"], "modifications": added}
 
     def _start(self, call: Call) -> JsonObject:
+        code = "error.platform.validation.syncRun.cannotStartSyncRunWhenAnotherSyncRunIsRunning"
+        if call.address in self.runs:
+            raise Refusal(400, code)
         run, deliverable = self._id("SYR"), []
         if call.body["type"] == "ExternalEventSync":
             events = self.events[call.address or ""]
@@ -297,12 +310,24 @@ class FakeBackbone:
                 return {"status": "NoNewEvents", "syncRun": None}
         for event in deliverable:
             event["run"] = run
+        self.runs[call.address or ""] = run
         return {"status": "Created", "syncRun": {"id": run}}
 
     def _events(self, call: Call, run: str) -> list[JsonObject]:
         return [event for event in self.events[call.address or ""] if event["run"] == run]
 
+    def expire_runs(self) -> None:
+        """Time passes: runs that were not finalized are cancelled (synchronization.md §3.3)."""
+        for address, run in self.runs.items():
+            for event in self.events[address]:
+                if event["run"] == run:
+                    event.update(run=None, syncErrorCount=event["syncErrorCount"] + 1)
+        self.runs.clear()
+
     def _finalize(self, call: Call, run: str) -> JsonObject:
+        if self.runs.get(call.address or "") != run:
+            raise Refusal(400, "error.platform.validation.syncRun.syncRunAlreadyFinalized")
+        del self.runs[call.address or ""]
         codes = {one["externalEventId"]: one.get("errorCode") for one in call.body.get("externalEventResults", [])}
         for event in self._events(call, run):
             event["results"].append(codes.get(event["id"]))

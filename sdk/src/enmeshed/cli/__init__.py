@@ -1,0 +1,1 @@
+"""The command ``enmeshed``: an identity in a terminal. Needs the extra ``enmeshed[cli]``."""
