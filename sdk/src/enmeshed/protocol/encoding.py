@@ -100,8 +100,7 @@ def member(value: JsonObject, *names: str) -> Any:
 
 def iso(moment: datetime) -> str:
     """ISO 8601 UTC with milliseconds and ``Z`` (§4)."""
-    utc = moment.astimezone(UTC)
-    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_iso(text: str) -> datetime:
