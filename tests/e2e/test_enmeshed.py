@@ -420,8 +420,9 @@ def test_news_of_the_operator_and_what_peers_can_do(stack: LocalStack, new_accou
     with pytest.raises(BackboneError) as caught:
         alice.notifications.send([relationship], "NoSuchCode")
     assert caught.value.code == "error.platform.validation.notification.codeDoesNotExist"
+    alice.notifications.send([bob.address], "TestCode")
     with pytest.raises(PreconditionError):
-        alice.notifications.send([], "NoSuchCode")
+        alice.notifications.send([], "TestCode")
     assert alice.quotas.all() == []
 
 

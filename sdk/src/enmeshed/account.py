@@ -41,6 +41,8 @@ from enmeshed.templates import Templates
 from enmeshed.tokens import Tokens, read_token
 
 IDENTITY_VERSION = 1
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 1.0
 
 Place = str | os.PathLike[str] | Storage
 
@@ -228,6 +230,20 @@ class Account:
         the datawallet is synchronised.
         """
         return self._events.sync()
+
+    def wait(self, *, seconds: float = 60.0) -> Events:
+        """:meth:`sync` again and again, with pauses of up to a second, until there are events or the time is over.
+
+        For scripts; programs that run for long use :meth:`listen`. Returns no events if none came. Errors and calls as
+        in :meth:`sync`.
+        """
+        waited, pause = 0.0, FIRST_PAUSE_SECONDS
+        while True:
+            events = self.sync()
+            if events or waited >= seconds:
+                return events
+            self._session.sleep(pause)
+            waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def listen(self, *, is_stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Wait for events for ever and yield them, by server-sent events (§20.5).

@@ -172,8 +172,7 @@ class Messages:
         several = [recipients] if isinstance(recipients, Relationship | str) else list(recipients)
         if not several:
             raise PreconditionError("error.client.noRecipients")
-        addresses = [one if isinstance(one, str) else one.peer.address for one in several]
-        return {address: self._usable_relationship(address) for address in addresses}
+        return {address: self._usable_relationship(address) for address in self._relationships.addresses(several)}
 
     def _usable_relationship(self, address: str) -> Relationship:
         relationship = self._relationships.with_peer(address)

@@ -121,7 +121,7 @@ class Notifications:
         or without an active relationship, :class:`BackboneError` ``…notification.codeDoesNotExist``. One call: ``POST
         Notifications``.
         """
-        addresses = [one if isinstance(one, str) else one.peer.address for one in recipients]
+        addresses = self._relationships.addresses(recipients)
         if not addresses or not code:
             raise PreconditionError("error.transport.backboneNotifications.recipientsAndCodeRequired")
         for address in addresses:

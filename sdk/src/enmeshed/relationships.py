@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -146,6 +146,10 @@ class Relationships:
         """The newest relationship with a peer, in any status (§17 Receive). No network calls."""
         values = self._session.objects.all(COLLECTION, address)
         return Relationship.of(values[-1]) if values else None
+
+    def addresses(self, peers: Iterable[Relationship | str]) -> list[str]:
+        """The addresses of peers that are given as relationships or as addresses. No network calls."""
+        return [one if isinstance(one, str) else self.get(one.id).peer.address for one in peers]
 
     # ------------------------------------------------------------------ asking
     def request(self, template: Template, content: Any = None) -> Relationship:

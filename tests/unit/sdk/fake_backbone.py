@@ -19,6 +19,7 @@ from enmeshed.protocol.ids import random_string
 
 BASE_URL = "http://localhost:8090"
 CLIENT_ID, CLIENT_SECRET = "test", "secret"
+SSE_OPENED = b"event: ConnectionOpened\ndata: _\n\n"
 PAGE_SIZE = 2  # small, so that every flow pages
 
 
@@ -50,6 +51,7 @@ class FakeBackbone:
         self.blobs: dict[str, bytes] = {}
         self.wallets: dict[str, list[JsonObject]] = {}
         self.events: defaultdict[str, list[JsonObject]] = defaultdict(list)
+        self.streams: list[bytes] = []
         self.runs: dict[str, str] = {}
         self.tokens: dict[str, str] = {}
         self.calls: list[str] = []
@@ -100,6 +102,8 @@ class FakeBackbone:
         self.calls.append(line)
         if line == "POST /connect/token":
             return self._login(parse_qs(request.content.decode()))
+        if request.url.path.endswith("/sse"):
+            return httpx.Response(200, content=self.streams.pop(0) if self.streams else SSE_OPENED)
         username = self.tokens.get(request.headers.get("authorization", "").removeprefix("Bearer "))
         user = self.users.get(username) if username else None
         call = Call(request, user["address"] if user else None, user["device"] if user else None)
