@@ -30,7 +30,7 @@ def test_two_people_exchange_a_file(stack: LocalStack, tmp_path: Path, monkeypat
     code = code_below("Two people exchange a file")
     type_in(code, stack)
     assert (tmp_path / "copy.jpg").read_bytes() == bytes(range(256))
-    assert len([line for line in code.splitlines() if line and not line.startswith(("from", "backbone ="))]) == 10
+    assert len([line for line in code.splitlines() if line and not line.startswith(("from", "backbone ="))]) <= 10
 
 
 def test_the_tour(stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enmeshed.errors import BackboneError, NotFoundError, PreconditionError, ProtocolError
 from enmeshed.http import Connection, Query
 from enmeshed.objects import Objects
-from enmeshed.patience import while_busy
+from enmeshed.patience import transient_tries, while_busy
 from enmeshed.protocol.crypto import SecretKey
 from enmeshed.protocol.datawallet import DATAWALLET_VERSION, Modification, encrypt_all
 from enmeshed.protocol.encoding import JsonObject
@@ -126,7 +126,8 @@ class Datawallet:
         return self._first_page(query)
 
     def _first_page(self, query: Query) -> list[JsonObject]:
-        result: list[JsonObject] = self._connection.get("/Datawallet/Modifications", query)
+        ask = lambda: self._connection.get("/Datawallet/Modifications", query)  # noqa: E731
+        result: list[JsonObject] = transient_tries(ask, sleep=self._sleep)
         return result
 
     # ------------------------------------------------------------------ pushing

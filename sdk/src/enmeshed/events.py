@@ -145,7 +145,8 @@ class ExternalEvents:
 
     def _process_all(self, path: str) -> list[JsonObject]:
         results, refreshed_at = [], self._clock()
-        for event in self._session.connection.items(f"{path}/ExternalEvents"):
+        ask = lambda: list(self._session.connection.items(f"{path}/ExternalEvents"))  # noqa: E731
+        for event in transient_tries(ask, sleep=self._session.sleep):
             if self._clock() - refreshed_at > REFRESH_AFTER_SECONDS:
                 refreshed_at = self._clock()
                 self._session.connection.request("PUT", f"{path}/RefreshExpirationTime")

@@ -6,7 +6,14 @@ import time
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from enmeshed.errors import BackboneError, EnmeshedError, NetworkError, UnavailableError
+from enmeshed.errors import (
+    BackboneError,
+    EnmeshedError,
+    NetworkError,
+    QuotaExhaustedError,
+    TooManyRequestsError,
+    UnavailableError,
+)
 
 BUSY_SECONDS = 15.0  # a sync run of another device, if nobody refreshes it, lasts 10
 TRANSIENT_TRIES = 3
@@ -18,7 +25,8 @@ ResultT = TypeVar("ResultT")
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same request may succeed a moment later."""
-    return isinstance(error, NetworkError | UnavailableError)
+    throttled = isinstance(error, TooManyRequestsError) and not isinstance(error, QuotaExhaustedError)
+    return throttled or isinstance(error, NetworkError | UnavailableError)
 
 
 def while_busy(call: Callable[[], ResultT], codes: Collection[str], *, sleep: Callable[[float], None]) -> ResultT:

@@ -179,7 +179,7 @@ class Tokens:
             self._session.objects.delete(COLLECTION, token_id)
 
     def delete_at_backbone(self, path: str) -> None:
-        """``DELETE``; what is gone already is gone."""
+        """One call: ``DELETE``; what is gone already is gone."""
         try:
             self._session.connection.delete(path)
         except NotFoundError:

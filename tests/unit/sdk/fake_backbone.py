@@ -51,6 +51,7 @@ class FakeBackbone:
         self.blobs: dict[str, bytes] = {}
         self.wallets: dict[str, list[JsonObject]] = {}
         self.events: defaultdict[str, list[JsonObject]] = defaultdict(list)
+        self.deliveries = 3
         self.streams: list[bytes] = []
         self.runs: dict[str, str] = {}
         self.tokens: dict[str, str] = {}
@@ -267,8 +268,8 @@ class FakeBackbone:
 
     def _messages(self, call: Call) -> list[JsonObject]:
         records = [self.records[one] for one in call.query.get("ids", self.records) if one.startswith("MSG")]
-        mine = lambda one: call.address in (one["createdBy"], *(r["address"] for r in one["recipients"]))  # noqa: E731
-        return [one for one in records if mine(one)]
+        seen_by = [{one["createdBy"], *(each["address"] for each in one["recipients"])} for one in records]
+        return [one for one, addresses in zip(records, seen_by, strict=True) if call.address in addresses]
 
     def has_relationship_of(self, address: str) -> bool:
         """Whether somebody has asked for a relationship."""
@@ -309,7 +310,7 @@ class FakeBackbone:
         run, deliverable = self._id("SYR"), []
         if call.body["type"] == "ExternalEventSync":
             events = self.events[call.address or ""]
-            deliverable = [one for one in events if one["run"] is None and one["syncErrorCount"] < 3]
+            deliverable = [one for one in events if one["run"] is None and one["syncErrorCount"] < self.deliveries]
             if not deliverable:
                 return {"status": "NoNewEvents", "syncRun": None}
         for event in deliverable:

@@ -35,7 +35,7 @@ def stream(text: str) -> httpx.Response:
 def test_events_are_heard_over_ends_of_streams_and_failures() -> None:
     """events.md §7.3, §7.6: an end, a failure and a 5xx lead to another connection after a pause."""
     pauses: list[float] = []
-    answers = [
+    answers: list[httpx.Response | Exception] = [
         stream("event: ConnectionOpened\ndata: _\n\n: a comment\nevent:keep-alive\ndata: _\n\n"),
         httpx.ConnectError("gone"),
         httpx.Response(503),

@@ -237,8 +237,7 @@ def test_what_a_hostile_peer_encrypts_gives_nothing_but_the_documented_error(nam
             own_key = data.draw(st.booleans())
             if own_key:
                 entry = value["recipients"][0]
-                plaintext = compact_json(damage({"key": b64u(bytes(32)), "alg": 3}, data)).encode()
-                cipher, _ = alice.encrypt(plaintext)
+                cipher, _ = alice.encrypt(compact_json(damage(KEY.json(), data)).encode())
                 read({**value, "recipients": [{**entry, "encryptedKey": cipher.base64()}]})
             else:
                 wrapper = compact_json(damage(_wrapper(), data))
