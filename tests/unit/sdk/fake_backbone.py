@@ -232,6 +232,11 @@ class FakeBackbone:
 
     def _request_relationship(self, call: Call) -> JsonObject:
         template = self.records[call.body["relationshipTemplateId"]]
+        pairs = [
+            {one["from"], one["to"]} for one in self.records.values() if one.get("status") in ("Pending", "Active")
+        ]
+        if {call.address, template["createdBy"]} in pairs:
+            raise Refusal(400, "error.platform.validation.relationship.relationshipToTargetAlreadyExists")
         members = {**call.body, "from": call.address, "to": template["createdBy"], "status": "Pending"}
         log = [self._log(call, "Creation", None, "Pending")]
         record = self._record("REL", call, **members, auditLog=log, creationResponseContent=None)
@@ -240,6 +245,8 @@ class FakeBackbone:
 
     def _answer(self, call: Call, relationship_id: str, operation: str) -> JsonObject:
         record = self.records[relationship_id]
+        if record["status"] != "Pending":
+            raise Refusal(400, "error.platform.validation.relationship.relationshipIsNotInCorrectStatus")
         reasons = {
             "Accept": ("AcceptanceOfCreation", "Active"),
             "Reject": ("RejectionOfCreation", "Rejected"),

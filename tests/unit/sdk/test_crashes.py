@@ -40,9 +40,12 @@ def survives(lives: Lives, act: Callable[[Account], None]) -> None:
 
 
 def assert_another_device_agrees(backbone: FakeBackbone, lives: Lives) -> None:
-    """A fresh device knows from the datawallet what this one knows."""
+    """A fresh device knows from the datawallet what this one knows, and nothing was pushed twice."""
     with lives.account() as account:
         account.sync()
+        wallet = [item for item in backbone.wallets[account.address] if item["type"] == "Create"]
+        created = Counter((item["objectIdentifier"], item["payloadCategory"]) for item in wallet)
+        assert set(created.values()) == {1}
         client = Backbone(BASE_URL, CLIENT_ID, CLIENT_SECRET, transport=backbone.transport)
         other = Account.onboard(MemoryStorage(), client, new_secret(account))
         account.sync()
@@ -81,6 +84,7 @@ def test_a_message_is_sent_once_and_known_as_sent(tmp_path: Path) -> None:
         survives(lives, lambda account: send_two(account, bob))
         with lives.account() as alice:
             sent = [message.id for message in alice.messages.all()]
+            assert sent == [record for record in backbone.records if record.startswith("MSG")]
             if len(sent) < 2:
                 alice.messages.send(bob.address, hello("again"))
         received = [message.id for message in bob.device.sync().messages]
