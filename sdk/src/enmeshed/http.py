@@ -28,6 +28,7 @@ from enmeshed.errors import (
     quota_entries,
 )
 from enmeshed.protocol.encoding import JsonObject, compact_json, parse_iso, utc_now
+from enmeshed.version import __version__
 
 API = "/api/v2"
 TOKEN_PATH = "/connect/token"
@@ -337,7 +338,12 @@ def new_http_client(
 ) -> httpx.Client:
     """An HTTP client with the limits of official clients."""
     return httpx.Client(
-        transport=transport, timeout=timeout, follow_redirects=True, max_redirects=MAX_REDIRECTS, verify=verify
+        transport=transport,
+        timeout=timeout,
+        follow_redirects=True,
+        max_redirects=MAX_REDIRECTS,
+        verify=verify,
+        headers={"User-Agent": f"enmeshed-python/{__version__}"},
     )
 
 

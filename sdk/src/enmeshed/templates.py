@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from enmeshed.errors import PreconditionError
+from enmeshed.errors import NotFoundError, PreconditionError
 from enmeshed.expiry import expiry
 from enmeshed.protocol import ids
 from enmeshed.protocol.addresses import PublicIdentity
@@ -57,6 +57,15 @@ class Template:
             for_identity=value.get("forIdentity"),
             reference=reference_of(value, base_url),
         )
+
+
+@dataclass(frozen=True)
+class PublicReference:
+    """A template for everybody who uses a client."""
+
+    title: str
+    description: str
+    reference: Reference
 
 
 class Templates:
@@ -145,6 +154,20 @@ class Templates:
         inner.identity.check(answer["createdBy"])
         is_own = answer["createdBy"] == self._session.address
         return self._keep(parsed.id, inner, parsed.key, answer, parsed.password_protection, password, is_own=is_own)
+
+    def public_references(self) -> list[PublicReference]:
+        """Templates that the operator recommends to users of this client; often none.
+
+        One call: ``GET /api/poc/PublicRelationshipTemplateReferences``.
+        """
+        try:
+            answers = self._session.connection.get("/api/poc/PublicRelationshipTemplateReferences")
+        except NotFoundError:
+            return []
+        return [
+            PublicReference(each["title"], each["description"], Reference.parse(each["truncatedReference"]))
+            for each in answers
+        ]
 
     def create_token(
         self,

@@ -52,6 +52,7 @@ class FakeBackbone:
         self.wallets: dict[str, list[JsonObject]] = {}
         self.events: defaultdict[str, list[JsonObject]] = defaultdict(list)
         self.deliveries = 3
+        self.is_down_for_finalizing = False
         self.streams: list[bytes] = []
         self.runs: dict[str, str] = {}
         self.tokens: dict[str, str] = {}
@@ -337,6 +338,8 @@ class FakeBackbone:
         self.runs.clear()
 
     def _finalize(self, call: Call, run: str) -> JsonObject:
+        if self.is_down_for_finalizing:
+            raise Refusal(503, "error.platform.unexpected")
         if self.runs.get(call.address or "") != run:
             raise Refusal(400, "error.platform.validation.syncRun.syncRunAlreadyFinalized")
         del self.runs[call.address or ""]

@@ -12,6 +12,7 @@ from enmeshed import (
     NotFoundError,
     PreconditionError,
     StorageError,
+    UnavailableError,
     create_empty_token,
     read_token,
 )
@@ -177,6 +178,32 @@ def test_what_one_device_deleted_stays_deleted(alice: Identity) -> None:
     second.sync()
     first.sync()
     assert first.objects.all("Settings") == second.objects.all("Settings") == []
+
+
+def test_a_request_that_two_devices_received_belongs_to_the_one_that_finished(
+    backbone: FakeBackbone, alice: Identity, bob: Identity
+) -> None:
+    """client-protocol.md §15: each makes secrets on receiving; those in use count, for both."""
+    first, second = alice.device, alice.add_device()
+    template = bob.device.templates.load(alice.device.templates.create(GREETING).reference)
+    first.sync()
+    relationship = bob.device.relationships.request(template, hello("may I?"))
+    backbone.is_down_for_finalizing = True
+    first.session.sleep = lambda _: None
+    with pytest.raises(UnavailableError):
+        first.sync()
+    backbone.is_down_for_finalizing = False
+    backbone.expire_runs()
+    second.sync()
+    second.relationships.accept(relationship.id)
+    for device in (second, bob.device, first, second, first):
+        device.sync()
+    assert first.relationships.get(relationship.id) == second.relationships.get(relationship.id)
+    for device in (first, second):
+        device.messages.send(bob.address, hello("to Bob"))
+    assert len(bob.device.sync().messages) == 2
+    bob.device.messages.send(alice.address, hello("to Alice"))
+    assert [one.content for one in first.sync().messages] == [hello("to Alice")]
 
 
 def test_a_device_waits_while_another_one_syncs(backbone: FakeBackbone, alice: Identity) -> None:
