@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from enmeshed import Account, Backbone, MemoryStorage
+from enmeshed import Account, Backbone, MemoryStorage, Modification
 from tests.people import Identity, new_secret
 from tests.unit.sdk.fake_backbone import BASE_URL, CLIENT_ID, CLIENT_SECRET, FakeBackbone
 from tests.unit.sdk.flows import GREETING, REQUEST, connect, hello, new_identity
@@ -43,9 +43,9 @@ def assert_another_device_agrees(backbone: FakeBackbone, lives: Lives) -> None:
     """A fresh device knows from the datawallet what this one knows, and nothing was pushed twice."""
     with lives.account() as account:
         account.sync()
-        wallet = [item for item in backbone.wallets[account.address] if item["type"] == "Create"]
-        created = Counter((item["objectIdentifier"], item["payloadCategory"]) for item in wallet)
-        assert set(created.values()) == {1}
+        key = account.session.keys.synchronization_key
+        pushed = Counter(str(Modification.decrypt(item, key)) for item in backbone.wallets[account.address])
+        assert set(pushed.values()) == {1}
         client = Backbone(BASE_URL, CLIENT_ID, CLIENT_SECRET, transport=backbone.transport)
         other = Account.onboard(MemoryStorage(), client, new_secret(account))
         account.sync()
