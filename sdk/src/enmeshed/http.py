@@ -313,6 +313,13 @@ class Connection:
         """:meth:`call` with DELETE."""
         return self.call("DELETE", path)
 
+    def page(self, path: str, query: Query | None = None, number: int = 1) -> tuple[list[JsonObject], int]:
+        """One page of a list, and how many there are (§7 paging). The first is asked for without ``pageNumber``."""
+        page = {} if number == 1 else {"pageNumber": number}
+        response = self.request("GET", path, query={**(query or {}), **page})
+        result: list[JsonObject] = response.result
+        return result, (response.body.get("pagination") or {}).get("totalPages", 1)
+
     def pages(self, path: str, query: Query | None = None) -> Iterator[list[JsonObject]]:
         """Every page of a list: the first without ``pageNumber``, then 2 … totalPages with the same query (§7).
 
@@ -320,11 +327,8 @@ class Connection:
         """
         number, total = 1, 1
         while number <= total:
-            page = {} if number == 1 else {"pageNumber": number}
-            response = self.request("GET", path, query={**(query or {}), **page})
-            result = response.result
+            result, total = self.page(path, query, number)
             yield result
-            total = (response.body.get("pagination") or {}).get("totalPages", 1)
             number += 1
 
     def items(self, path: str, query: Query | None = None) -> Iterator[JsonObject]:

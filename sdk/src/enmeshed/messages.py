@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -191,8 +192,11 @@ class Messages:
                 self._keep({**attempt["message"], "id": answer["id"], "createdAt": answer["createdAt"]})
 
     def _find_sent(self, body: str) -> JsonObject | None:
-        """An own message with this body at the Backbone, which lists the oldest first."""
-        return next((item for item in self._session.connection.items("/Messages") if item["body"] == body), None)
+        """An own message with this body at the Backbone, which lists the oldest first: so the last pages first."""
+        first, total = self._session.connection.page("/Messages")
+        later = (self._session.connection.page("/Messages", None, number)[0] for number in range(total, 1, -1))
+        found = (item for page in itertools.chain(later, [first]) for item in page if item["body"] == body)
+        return next(found, None)
 
     # ------------------------------------------------------------------ receiving
     def receive(self, message_id: str) -> Message:

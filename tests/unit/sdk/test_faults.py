@@ -39,8 +39,8 @@ class Unreliable(httpx.BaseTransport):
         if self.is_reliable or self._random.randrange(100) >= FAULTS_PERCENT:
             return self._backbone.handle(request)
         self.faults += 1
-        arrives, fault = self._random.random() < 0.5, self._random.choice([429, 500, 503, "reset", "timeout"])
-        if arrives and fault != 429:
+        arrives, fault = self._random.random() < 0.5, self._random.choice(["429", "500", "503", "reset", "timeout"])
+        if arrives and fault != "429":
             self._backbone.handle(request)
         if fault == "reset":
             raise httpx.RemoteProtocolError("reset")
