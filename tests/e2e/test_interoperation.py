@@ -286,10 +286,30 @@ def test_an_official_device_joins_an_identity_of_ours(
     assert ours.messages.all()[0].id == sent.id
 
 
+def test_ours_fills_the_empty_token_of_an_official_device(ours: Account, official: OfficialPeer) -> None:
+    """client-protocol.md §11.3; in version 7.0 the reference contains a password."""
+    reference = official.run(
+        """
+        kept.anonymous = new AnonymousTokenController(kept.a.config);
+        kept.empty = (await kept.anonymous.createEmptyToken()).toTokenReference(baseUrl);
+        return kept.empty.truncate();
+        """
+    )
+    ours.devices.share(ours.devices.create(name="Official"), reference)
+    address = official.run(
+        """
+        const token = await kept.anonymous.loadPeerTokenByReference(kept.empty, kept.empty.passwordProtection.password);
+        const second = await newAccount("second", token.content.sharedSecret);
+        return second.identity.address.toString();
+        """
+    )
+    assert address == ours.address
+
+
 def test_one_of_ours_joins_an_official_identity(official: OfficialPeer, backbone: Backbone, ours: Account) -> None:
     relate_to_ours(ours, official)
     exchange(ours, official)
-    reference = create_empty_token(backbone)
+    reference = create_empty_token(backbone, with_password=True)
     official.run(
         """
         const reference = TokenReference.from(given.reference);
@@ -297,7 +317,8 @@ def test_one_of_ours_joins_an_official_identity(official: OfficialPeer, backbone
         await kept.a.syncDatawallet();
         const sharedSecret = await kept.a.devices.getSharedSecret(device.id);
         const content = TokenContentDeviceSharedSecret.from({ sharedSecret });
-        await kept.a.tokens.updateTokenContent({ id: reference.id, secretKey: reference.key, content });
+        const { id, key: secretKey, passwordProtection } = reference;
+        await kept.a.tokens.updateTokenContent({ id, secretKey, passwordProtection, content });
         """,
         reference=reference.truncated,
     )

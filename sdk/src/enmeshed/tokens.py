@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from enmeshed.backbone import Backbone
 from enmeshed.errors import NotFoundError, PreconditionError
 from enmeshed.expiry import expiry
 from enmeshed.http import Connection
+from enmeshed.protocol import ids
 from enmeshed.protocol.crypto import SecretKey
 from enmeshed.protocol.encoding import JsonObject, iso, parse_iso, sorted_object, utc_now
 from enmeshed.protocol.passwords import PasswordProtection
@@ -160,9 +161,12 @@ class Tokens:
         """
         parsed = Reference.of(reference).check_kind(TOKEN)
         connection = self._session.connection
-        if connection.get(f"/Tokens/{parsed.id}").get("content"):
+        if connection.get(f"/Tokens/{parsed.id}", password_query(parsed, None)).get("content"):
             raise PreconditionError("error.client.tokenNotEmpty", parsed.id)
+        protection = parsed.password_protection
         body = {"id": parsed.id, "newContent": seal_token(content, parsed.key)}
+        if protection is not None:
+            body["password"] = protection.hash(None)
         connection.post(f"/Tokens/{parsed.id}/UpdateContent", body)
 
     def delete(self, token: Token | str) -> None:
@@ -192,13 +196,24 @@ class Tokens:
         return Token.of(kept, self._session.base_url)
 
 
-def create_empty_token(backbone: Backbone) -> Reference:
+def create_empty_token(backbone: Backbone, *, with_password: bool = False) -> Reference:
     """What a new device asks for and shows, for instance as QR code; see :meth:`Devices.share` (§11.3).
+
+    :param with_password: protect it with a random password that is part of the reference; official clients of version
+        7.0 fill no others, newer ones know no such references
+    :raises BackboneError: the Backbone refused
+    :raises NetworkError: no answer
 
     One anonymous call: ``POST Tokens``. It can be filled for two minutes.
     """
-    answer = backbone.anonymous.post("/Tokens", {"expiresAt": iso(utc_now() + EMPTY_TOKEN_LIFETIME)})
-    return Reference(answer["id"], SecretKey.generate(), backbone.base_url)
+    protection = (
+        replace(PasswordProtection.for_password(" "), password=ids.device_password()) if with_password else None
+    )
+    body = {"expiresAt": iso(utc_now() + EMPTY_TOKEN_LIFETIME)}
+    if protection is not None:
+        body["password"] = protection.hash(None)
+    answer = backbone.anonymous.post("/Tokens", body)
+    return Reference(answer["id"], SecretKey.generate(), backbone.base_url, None, protection)
 
 
 def read_token(backbone: Backbone, reference: str | Reference, *, password: str | None = None) -> JsonObject:

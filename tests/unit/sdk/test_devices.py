@@ -55,9 +55,10 @@ def test_every_device_has_counters_of_its_own(backbone: FakeBackbone, alice: Ide
     assert [one["nonce"] for one in second.objects.all("Secrets")][-1] == 2_000_000
 
 
-def test_a_device_is_onboarded_through_an_empty_token(alice: Identity, client: Backbone) -> None:
+@pytest.mark.parametrize("with_password", [False, True])
+def test_a_device_is_onboarded_through_an_empty_token(alice: Identity, client: Backbone, with_password: bool) -> None:
     """client-protocol.md §11.3."""
-    reference = create_empty_token(client)
+    reference = create_empty_token(client, with_password=with_password)
     with pytest.raises(PreconditionError) as caught:
         read_token(client, reference)
     assert caught.value.code == "error.transport.tokens.emptyToken"

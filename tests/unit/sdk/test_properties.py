@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -118,12 +119,19 @@ def test_encodings_come_back(data: bytes, moment: Any) -> None:
     base_url=st.none() | st.sampled_from(["http://localhost:8090", "https://b.example.org/path", "https://x.de"]),
     for_identity=st.none() | st.text("0123456789abcdef", min_size=4, max_size=4),
     password=st.none() | st.tuples(text.filter(bool), st.none() | st.integers(0, 99)),
+    shared=st.none() | st.text("abc&|1!", min_size=1).filter(lambda text: "|" not in text),
 )
 def test_references_come_back(
-    key: bytes, base_url: str | None, for_identity: str | None, password: tuple[str, int | None] | None
+    key: bytes,
+    base_url: str | None,
+    for_identity: str | None,
+    password: tuple[str, int | None] | None,
+    shared: str | None,
 ) -> None:
     """client-protocol.md §13."""
     protection = PasswordProtection.for_password(*password) if password else None
+    if protection and shared:
+        protection = replace(protection, password=shared)
     reference = Reference("TOK" + 17 * "a", SecretKey(key), base_url, for_identity, protection)
     assert Reference.parse(reference.truncated) == reference
     if base_url:

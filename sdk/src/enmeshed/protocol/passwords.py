@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from enmeshed.errors import PreconditionError, UnreadableError
 from enmeshed.protocol.encoding import JsonObject, b64, b64u, member, unb64u
@@ -20,6 +20,8 @@ class PasswordProtection:
     password_type: str
     salt: bytes
     location_indicator: int | None = None
+    password: str | None = field(default=None, repr=False)
+    """The password itself, in references of empty tokens of older official clients: whoever has them may read."""
 
     def __post_init__(self) -> None:
         if not _PASSWORD_TYPE.fullmatch(self.password_type):
@@ -37,6 +39,7 @@ class PasswordProtection:
 
     def hash(self, password: str | None) -> str:
         """The member/query parameter ``password``: standard base64 of the Argon2id hash (§12)."""
+        password = password or self.password
         if not password:
             raise PreconditionError("error.transport.noPasswordProvided")
         return b64(derive_password(password, self.salt))

@@ -76,8 +76,9 @@ class Reference:
         protection = self.password_protection
         if protection is None:
             return ""
-        indicator = "" if protection.location_indicator is None else f"&{protection.location_indicator}"
-        return f"{protection.password_type}&{b64(protection.salt)}{indicator}"
+        indicator = "" if protection.location_indicator is None else str(protection.location_indicator)
+        parts = [protection.password_type, b64(protection.salt), indicator, protection.password or ""]
+        return "&".join(parts).rstrip("&") if protection.password is None else "&".join(parts)
 
     @classmethod
     def of(cls, reference: str | Reference) -> Reference:
@@ -126,7 +127,7 @@ def _decode(text: str) -> str:
 def _parse_password(text: str) -> PasswordProtection | None:
     if not text:
         return None
-    parts = text.split("&")
-    if len(parts) not in (2, 3) or (len(parts) == 3 and not parts[2].isdecimal()):
-        raise UnreadableError("ParsingError", f"password part {text!r}")
-    return PasswordProtection(parts[0], unb64(parts[1]), int(parts[2]) if len(parts) == 3 else None)
+    kind, salt, indicator, password = (*text.split("&", 3), None, None, None)[:4]
+    if salt is None or (indicator is not None and not indicator.isdecimal() and (indicator or not password)):
+        raise UnreadableError("ParsingError", "password part")
+    return PasswordProtection(str(kind), unb64(salt), int(indicator) if indicator else None, password)
