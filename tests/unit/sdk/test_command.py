@@ -2,14 +2,16 @@
 
 import json
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import enmeshed.cli.main as command
 from enmeshed import Backbone
-from enmeshed.cli import main as command
+from enmeshed.cli import run as run_command
 from tests.unit.sdk.fake_backbone import BASE_URL, CLIENT_ID, CLIENT_SECRET, FakeBackbone
 
 CLIENT = ("--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET)
@@ -106,3 +108,10 @@ def test_secrets_are_for_their_owner(run: Run, tmp_path: Path) -> None:
     run("alice", "init", BASE_URL, *CLIENT)
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "alice").iterdir()}
     assert {modes["settings.json"], modes["account.sqlite"]} == {0o600}
+
+
+def test_without_the_extra_the_command_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "enmeshed.cli.main", None)
+    with pytest.raises(SystemExit) as ended:
+        run_command()
+    assert "enmeshed[cli]" in str(ended.value.code)
