@@ -212,7 +212,7 @@ class Connection:
         if response.status != 200:
             refused = response.status < 300 or response.status in _STATUSES_WITH_BODY
             code = "error.transport.request.noAuthGrant" if refused else "error.transport.request.noAuthPossible"
-            if response.status > 500 or response.status == 429:
+            if response.status >= 500 or response.status == 429:
                 raise response.failure(code)
             raise LoginRefusedError(response.status, code, str(response.body), response.body)
         try:
