@@ -9,6 +9,7 @@
 #   make test | quick | check | bench    everything | under a minute | style, types, templates, audit | performance
 #   make build [TARGET=aws|local]        deployment packages in build/
 #   make deploy STACK=name DOMAIN=host   to AWS; both take CONFIGURATION=file, the operator's tags and apps
+#   make remove STACK=name               from AWS; the data stays
 #   make format | lock | chalice-package | clean
 
 PORT ?= 8090
@@ -24,7 +25,7 @@ OFFICIAL := tests/e2e/official
 SOURCES := app.py cli functions layers infra sdk tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run logs delete-identities demo test quick check bench build deploy chalice-package format lock routes clean
+.PHONY: help run logs delete-identities demo test quick check bench build deploy remove chalice-package format lock routes clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -91,6 +92,8 @@ routes: $(VENV)/ready
 	@$(PY) -m infra.routes
 	@$(PY) -m infra.alarms
 	@$(PY) -m infra.openapi
+	@$(PY) -m infra.rights
+	@$(PY) -m tests.bench.costs
 
 # Newest versions that pyproject.toml allows. Afterwards, layers/dependencies/requirements.txt has to follow.
 lock: $(VENV)/ready
@@ -104,7 +107,10 @@ build: $(VENV)/ready
 	@$(PY) -m infra.build --target $(TARGET) $(configured)
 
 deploy: $(VENV)/ready
-	@$(PY) -m infra.deployment --stack "$(STACK)" --domain "$(DOMAIN)" $(configured) $(OPTIONS)
+	@$(PY) -m infra.deployment --stack "$(STACK)" $(if $(DOMAIN),--domain "$(DOMAIN)") $(configured) $(OPTIONS)
+
+remove: $(VENV)/ready
+	@$(PY) -m infra.deployment.removal --stack "$(STACK)" $(OPTIONS)
 
 chalice-package: $(VENV)/ready
 	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-central-1} $(VENV)/bin/chalice package --stage production build/chalice

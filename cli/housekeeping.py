@@ -13,7 +13,7 @@ from backbone import clock
 from backbone.settings import settings
 from cli import target
 from cli.aws import client
-from cli.dead_letters import STREAMS, SUFFIX, Queues
+from cli.dead_letters import stored_letters
 from cli.output import AsJson, CommandFailed, show
 from functions.synchronization.operator import compact
 
@@ -33,9 +33,9 @@ def show_housekeeping(as_json: AsJson = False) -> None:
     tables = [_table(name) for name in sorted(target.tables())]
     report = {
         "tables": tables,
-        "payloadsWithoutItems": "removed after a day" if _has_lifecycle_rule() else "kept for ever",
+        "payloadsWithoutItems": "removed" if _has_lifecycle_rule() else "kept for ever",
         "streams": [_reader(f"{target.stack_name()}-{name}") for name in _READERS],
-        "streamDeadLetters": Queues(target.stack_name()).depth(f"{STREAMS}{SUFFIX}")["waiting"],
+        "streamDeadLetters": sum(1 for _ in stored_letters()),
     }
     problems = _problems(report)
     show({**report, "problems": problems}, as_json=as_json)
@@ -95,5 +95,5 @@ def _problems(report: Row) -> list[str]:
         if row["reading"] < row["streams"] or not row["streams"]
     ]
     if report["streamDeadLetters"]:
-        problems.append(f"{report['streamDeadLetters']} dead letters in {STREAMS}{SUFFIX}")
+        problems.append(f"{report['streamDeadLetters']} dead letters of streams")
     return problems

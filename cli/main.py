@@ -28,6 +28,7 @@ from functions.devices.operator_deletion import app as deletion
 from functions.devices.operator_identities import app as identities
 from functions.devices.operator_tiers import app as tiers
 from functions.overview.operator import app as overview
+from functions.push.operator import app as push
 from functions.quotas.operator import app as quotas
 from functions.tokens.operator import app as tokens
 from infra.local.running import DEFAULT_PORT
@@ -53,6 +54,7 @@ app.add_typer(admin_keys, name="admin-key")
 app.add_typer(events.app, name="events")
 app.add_typer(housekeeping.app, name="housekeeping")
 app.add_typer(overview, name="overview")
+app.add_typer(push, name="push")
 app.add_typer(export.app, name="database")
 
 

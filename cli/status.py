@@ -5,15 +5,19 @@ import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backbone import clock
 from cli import target
 from cli.aws import client
-from cli.dead_letters import SUFFIX, Queues
+from cli.dead_letters import QUEUE, depth, stored_letters
 from cli.output import AsJson, CommandFailed, progress, show
+
+if TYPE_CHECKING:
+    from infra.inventory import Function
 
 ItemT = TypeVar("ItemT")
 Row = dict[str, Any]
@@ -46,9 +50,10 @@ def show_status(as_json: AsJson = False) -> None:
         report["tables"] = _each(_table, sorted(target.tables()))
         advance(1)
         report["queues"] = _queues(stack)
+        report["streamDeadLetters"] = sum(1 for _ in stored_letters())
         advance(1)
         jobs = [one for one in deployed.functions if "Schedule" in one.sources]
-        report["jobs"] = _each(_job, [f"{stack}-{one.name}" for one in jobs])
+        report["jobs"] = _each(partial(_job, stack), jobs)
         advance(1)
     problems = _problems(report)
     report["problems"] = problems
@@ -104,12 +109,13 @@ def _backup(table: str) -> str:
 
 
 def _queues(stack: str) -> list[Row]:
-    queues = Queues(stack)
+    from infra.inventory import inventory
 
     def look(name: str) -> Row:
-        return {"queue": name, **queues.depth(name), "oldestSeconds": _oldest(f"{stack}-{name}")}
+        url = client("sqs").get_queue_url(QueueName=f"{stack}-{name}")["QueueUrl"]
+        return {"queue": name, **depth(url), "oldestSeconds": _oldest(f"{stack}-{name}")}
 
-    return _each(look, queues.names)
+    return _each(look, [queue.name for queue in inventory().queues])
 
 
 def _oldest(queue: str) -> int | None:
@@ -130,22 +136,24 @@ def _oldest(queue: str) -> int | None:
     return int(max(points, key=lambda point: point["Timestamp"])["Maximum"]) if points else None
 
 
-def _job(name: str) -> Row:
-    """The last run, from the job's own log: what it has done and what has failed."""
+def _job(stack: str, job: "Function") -> Row:
+    """The last run, from the log of the job's service: what it has done and what has failed."""
     since = clock.now() - timedelta(days=_JOB_DAYS)
     logs = client("logs")
     try:
         pages = logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{name}", startTime=int(since.timestamp() * 1000)
+            logGroupName=f"/{stack}/{job.service}", startTime=int(since.timestamp() * 1000)
         )
         lines = [(event["timestamp"], event["message"]) for page in pages for event in page["events"]]
     except logs.exceptions.ResourceNotFoundException:
         lines = []
-    last: Row = {"job": name, "lastRunAt": None, "done": None, "failed": None}
+    last: Row = {"job": f"{stack}-{job.name}", "lastRunAt": None, "done": None, "failed": None}
     for timestamp, message in sorted(lines):
         if not re.match(r"\{.*\"count\":", message):
             continue
         line = json.loads(message)
+        if line.get("service") != job.name:
+            continue
         at = datetime.fromtimestamp(timestamp / 1000, UTC)
         last |= {"lastRunAt": clock.render(at), "done": line.get("count"), "failed": line.get("failed", 0)}
     return last
@@ -157,9 +165,9 @@ def _problems(report: Row) -> list[str]:
     problems += [f"{row['function']} is {row['state']}" for row in report["functions"] if row["state"] in _BROKEN]
     problems += [f"table {row['table']} is {row['state']}" for row in report["tables"] if row["state"] != "ACTIVE"]
     # Letters that somebody is just looking at are there as well.
-    letters = {
-        row["queue"]: row["waiting"] + row["inWork"] for row in report["queues"] if row["queue"].endswith(SUFFIX)
-    }
-    problems += [f"{number} dead letters in {queue}" for queue, number in letters.items() if number]
+    letters = sum(row["waiting"] + row["inWork"] for row in report["queues"] if row["queue"] == QUEUE)
+    problems += [f"{letters} dead letters"] if letters else []
+    if report["streamDeadLetters"]:
+        problems.append(f"{report['streamDeadLetters']} dead letters of streams")
     problems += [f"{row['job']} has failed for {row['failed']}" for row in report["jobs"] if row["failed"]]
     return problems

@@ -1,12 +1,11 @@
 """Which Backbone a command is about.
 
 `--stack NAME` is one on AWS, with the credentials of AWS's usual chain; `--local` is the one that runs on this machine.
-Without either it is that of the environment: `BACKBONE_STACK`, or tables named one by one (as `make run` and tests do).
+Without either it is that of the environment: `BACKBONE_STACK`, or settings (as `make run` and tests have them).
 Without that it is the one that runs on this machine, if there is exactly one.
 
 What the services' modules need to know (tables, bucket, rules) they read from `BACKBONE_…` variables, wherever they
-run.  Those of a deployed Backbone are in the configuration of its functions, so an operator names nothing but the
-stack.
+run.  A deployed Backbone keeps its settings in an SSM parameter, so an operator names nothing but the stack.
 """
 
 import os
@@ -14,18 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import boto3
-from botocore.exceptions import ClientError
 
 from backbone import dynamodb
 from backbone.observability import logger
-from backbone.settings import settings
+from backbone.settings import COMMON, settings
 from infra.local import running
 from infra.local.running import NotRunning
 
 STACK_VARIABLE = "BACKBONE_STACK"
 _PREFIX = "BACKBONE_"
-_SAMPLE_FUNCTION = "devices"
-"""All functions have the variables of template.yaml's globals; this one is asked for them."""
 _NOT_OURS = {"BACKBONE_LOG_LEVEL", "BACKBONE_METRICS_DETAIL"}
 
 
@@ -49,7 +45,7 @@ def choose(*, stack: str | None, local: bool, port: int) -> Target:
         return _on_aws(stack)
     if local:
         return _on_this_machine(port)
-    if "BACKBONE_DEVICES_TABLE" in os.environ:
+    if "BACKBONE_DEVICES_TABLE" in os.environ or COMMON in os.environ:
         return Target(os.environ.get(STACK_VARIABLE, ""), {})
     if named := os.environ.get(STACK_VARIABLE):
         return _on_aws(named)
@@ -84,16 +80,14 @@ def tables() -> list[str]:
 
 
 def _on_aws(stack: str) -> Target:
-    functions = boto3.client("lambda")
-    name = f"{stack}-{_SAMPLE_FUNCTION}"
+    parameters = boto3.client("ssm")
+    name = f"/{stack}/settings"
     try:
-        configuration = functions.get_function_configuration(FunctionName=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-        region = functions.meta.region_name
-        raise NoTarget(f"there is no Backbone '{stack}' in {region} (no function {name})") from None
-    return Target(stack, _ours(configuration["Environment"]["Variables"]))
+        common = parameters.get_parameter(Name=name)["Parameter"]["Value"]
+    except parameters.exceptions.ParameterNotFound:
+        region = parameters.meta.region_name
+        raise NoTarget(f"there is no Backbone '{stack}' in {region} (no SSM parameter {name})") from None
+    return Target(stack, {COMMON: common})
 
 
 def _on_this_machine(port: int) -> Target:

@@ -1,10 +1,11 @@
-"""Deployment packages: one zip per service and one per layer, under `build/`.
+"""Deployment packages: one zip per service and one with third-party packages, under `build/`.
 
     python -m infra.build [--target aws]      for Lambda (Python 3.13, arm64); aws is the default
     python -m infra.build --target local      for the interpreter that runs this, which is also the emulator's
                           [--configuration FILE]  with the operator's tags and apps (infra/configuration.py)
 
-A function's package holds its own folder and nothing else, so that what it shares with others can only be the layers.
+A function's package holds its own folder and what all services share (layers/backbone), so that both change in one
+step; what it shares with others can only be that and the layer of third-party packages.
 The zips are deterministic: unchanged sources give unchanged bytes, and an unchanged package is not uploaded again.
 Third-party packages are installed again only when their list or the target changes.
 """
@@ -31,8 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
-_SOURCES_ONLY = shutil.ignore_patterns("__pycache__", "*.pyc", "*.md", "operator*.py")
-"""What functions need: neither documents nor the commands of `backbone`, which only operators run."""
+_SOURCES_ONLY = shutil.ignore_patterns("__pycache__", "*.pyc", "*.md", "*.yaml", "operator*.py")
+"""What functions need: neither documents and templates nor the commands of `backbone`, which only operators run."""
 _WITH_SWAGGER_UI = ("pages", "admin")
 _CHALICE_RUNTIME = {"__init__.py", "app.py", "py.typed"}
 
@@ -87,13 +88,13 @@ def build(target: Target, folder: Path = BUILD, operators_file: Path | None = No
         sections = configuration.sections_by_service(operators_file) if operators_file else {}
     except configuration.ConfigurationError as error:
         raise BuildError(str(error)) from None
+    shared = _build_shared(folder / "shared", target)
     for service in services():
-        _build_function(service, folder / "functions" / service, target, sections.get(service))
-    _build_shared_layer(folder / "layers" / "backbone", target)
+        _build_function(service, folder / "functions" / service, target, shared, sections.get(service))
     _build_dependencies(folder / "layers" / "dependencies", target)
 
 
-def _build_function(service: str, content: Path, target: Target, sections: dict[str, Any] | None) -> None:
+def _build_function(service: str, content: Path, target: Target, shared: Path, sections: dict[str, Any] | None) -> None:
     package = _emptied(content) / "functions"
     shutil.copytree(ROOT / "functions" / service, package / service, ignore=_SOURCES_ONLY)
     init = ROOT / "functions" / "__init__.py"
@@ -104,13 +105,17 @@ def _build_function(service: str, content: Path, target: Target, sections: dict[
     if service in _WITH_SWAGGER_UI:
         for name in SWAGGER_UI_FILES:
             shutil.copy(swagger_ui_folder() / name, package / service / "files")
-    _finish(content, target)
+    _compile(content, target)
+    shutil.copytree(shared, content / shared.name)
+    _zip(content)
 
 
-def _build_shared_layer(content: Path, target: Target) -> None:
-    package = _emptied(content) / "python" / "backbone"
+def _build_shared(folder: Path, target: Target) -> Path:
+    """What goes into every function's package, compiled once for all."""
+    package = _emptied(folder) / "backbone"
     shutil.copytree(ROOT / "layers" / "backbone", package, ignore=_SOURCES_ONLY)
-    _finish(content, target)
+    _compile(folder, target)
+    return package
 
 
 def _build_dependencies(content: Path, target: Target) -> None:
@@ -127,7 +132,8 @@ def _build_dependencies(content: Path, target: Target) -> None:
         shutil.copy(requirements, packages)  # a layer must not be empty
     else:
         _install(requirements, packages, target)
-    _finish(content, target)
+    _compile(content, target)
+    _zip(content)
     stamp.write_text(wanted.hexdigest())
 
 
@@ -156,7 +162,7 @@ def _emptied(folder: Path) -> Path:
     return folder
 
 
-def _finish(content: Path, target: Target) -> None:
+def _compile(content: Path, target: Target) -> None:
     if target.precompiled:
         compileall.compile_dir(
             content,
@@ -164,6 +170,9 @@ def _finish(content: Path, target: Target) -> None:
             stripdir=content,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,  # unzipping changes modification times
         )
+
+
+def _zip(content: Path) -> None:
     with zipfile.ZipFile(content.with_suffix(".zip"), "w") as archive:
         for file in _files(content):
             entry = zipfile.ZipInfo(str(file.relative_to(content)), _EPOCH)

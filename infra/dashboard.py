@@ -7,7 +7,7 @@ fare, and what only the functions themselves can tell (metrics of `backbone.metr
 import json
 from typing import Any
 
-from infra.inventory import ROOT, Function, Inventory
+from infra.inventory import ROOT, Function, Inventory, Table
 
 STACK = ROOT / "infra" / "dashboard.yaml"
 _COLUMNS = 24
@@ -19,7 +19,7 @@ Metric = list[Any]
 
 def template(deployed: Inventory) -> dict[str, Any]:
     """The nested stack of the dashboard."""
-    parameters = ["StackName", "ApiId", "AdminApiId", *deployed.tables]
+    parameters = ["StackName", "ApiId", "AdminApiId", *(f"{table.id}TableSuffix" for table in deployed.tables)]
     body = json.dumps({"widgets": _laid_out(_rows(deployed))}, separators=(",", ":"))
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -37,8 +37,8 @@ def template(deployed: Inventory) -> dict[str, Any]:
 def _rows(deployed: Inventory) -> list[list[dict[str, Any]]]:
     behind_apis = [function for function in deployed.functions if not function.sources]
     others = [function for function in deployed.functions if function.sources]
-    dead = [queue.name for queue in deployed.queues if queue.is_dead_letters]
-    alive = [queue.name for queue in deployed.queues if not queue.is_dead_letters]
+    consumers = [function for function in others if "EventBridgeRule" in function.sources]
+    queues = [queue.name for queue in deployed.queues]
     return [
         [
             _graph("Requests", [_api("Count", "Api"), _api("Count", "AdminApi")], "Sum"),
@@ -61,8 +61,12 @@ def _rows(deployed: Inventory) -> list[list[dict[str, Any]]]:
                                                          ["AWS/Lambda", "ConcurrentExecutions", {"stat": "Maximum"}]]),
         ],
         [
-            _graph("Dead letters", [_queue("ApproximateNumberOfMessagesVisible", name) for name in dead], "Maximum"),
-            _graph("Oldest event in s", [_queue("ApproximateAgeOfOldestMessage", name) for name in alive], "Maximum"),
+            _graph(
+                "Failed events, dead letters",
+                [_queue("ApproximateNumberOfMessagesVisible", name) for name in queues],
+                "Maximum",
+            ),
+            _graph("Age of events in ms", _functions("AsyncEventAge", consumers), "Maximum"),
             _graph(
                 "Streams: behind in ms",
                 _functions("IteratorAge", [one for one in others if "DynamoDB" in one.sources]),
@@ -140,10 +144,11 @@ def _queue(metric: str, name: str) -> Metric:
 
 
 def _tables(metric: str, deployed: Inventory) -> list[Metric]:
-    return [
-        ["AWS/DynamoDB", metric, "TableName", f"${{{table}}}", {"label": table.removesuffix("Table")}]
-        for table in deployed.tables
-    ]
+    return [["AWS/DynamoDB", metric, "TableName", _table_name(table), {"label": table.id}] for table in deployed.tables]
+
+
+def _table_name(table: Table) -> str:
+    return f"${{StackName}}-{table.service}${{{table.id}TableSuffix}}"
 
 
 def _own(metric: str, statistic: str) -> Metric:

@@ -1,7 +1,7 @@
 """Do the packages hold all they need?
 
-On this machine every installed package is in reach of a function, in Lambda only what its layers bring. So each service
-is imported once with nothing but its package, the layers and boto3.
+On this machine every installed package is in reach of a function, in Lambda only what its layer brings. So each service
+is imported once with nothing but its package, the layer and boto3.
 
     python -m infra.isolation
 """
@@ -42,8 +42,8 @@ def _link(package: str, folder: Path) -> None:
 
 
 def _failure(service: str, runtime: Path) -> str | None:
-    layers = [_PACKAGES / "layers" / name / "python" for name in ("backbone", "dependencies")]
-    path = [str(_PACKAGES / "functions" / service), *map(str, layers), str(runtime)]
+    layer = _PACKAGES / "layers" / "dependencies" / "python"
+    path = [str(_PACKAGES / "functions" / service), str(layer), str(runtime)]
     outcome = subprocess.run(
         # -S leaves this interpreter's site-packages out.
         [sys.executable, "-S", "-c", _IMPORT, f"functions.{service}.handler"],

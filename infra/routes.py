@@ -23,6 +23,7 @@ import yaml
 
 from backbone.http.api import Api, Endpoint
 from infra.build import ROOT
+from infra.inventory import inventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,6 @@ def endpoints(http_api: HttpApi = CONSUMER) -> list[Endpoint]:
 def template(table: list[Endpoint], http_api: HttpApi = CONSUMER) -> dict[str, Any]:
     """The nested stack: an integration and a permission per function, a route per endpoint, and `$default`."""
     functions = sorted({endpoint.function for endpoint in table} | {http_api.fallback_function})
-    parameters = ["ApiId", *(f"{function}FunctionArn" for function in functions)]
     resources: Resources = {}
     for function in functions:
         resources |= _integration(function)
@@ -76,13 +76,16 @@ def template(table: list[Endpoint], http_api: HttpApi = CONSUMER) -> dict[str, A
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"The routes of the {http_api.name}: one per endpoint, one integration per function.",
-        "Parameters": {name: {"Type": "String"} for name in parameters},
+        "Parameters": {"StackName": {"Type": "String"}, "ApiId": {"Type": "String"}},
         "Resources": resources,
     }
 
 
 def _integration(function: str) -> Resources:
-    arn = {"Ref": f"{function}FunctionArn"}
+    name = next(one.name for one in inventory().functions if one.id == function)
+    arn = {
+        "Fn::Sub": f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:${{StackName}}-{name}"
+    }
     integration = {
         "ApiId": {"Ref": "ApiId"},
         "IntegrationType": "AWS_PROXY",

@@ -1,12 +1,23 @@
 """Where deletions are kept track of, as the jobs and the confirmations of the services see them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from backbone import clock
 from backbone.addresses import Address
-from backbone.dynamodb import ConditionFailed, Item, Table, TransactionFailed, Write, batch_get, delete_all, transact
+from backbone.dynamodb import (
+    BATCH_READ_LIMIT,
+    ConditionFailed,
+    Item,
+    Key,
+    Table,
+    TransactionFailed,
+    Write,
+    batch_get,
+    delete_all,
+    transact,
+)
 from backbone.events import carried
 from backbone.ids import IdentityDeletionProcessId, Username
 from backbone.settings import settings
@@ -34,6 +45,7 @@ from functions.devices.tier_store import TierStore
 
 _BY_GRACE_PERIOD = "byGracePeriod"
 _EARLIEST = "0"  # sorts before every timestamp
+_PAGE = BATCH_READ_LIMIT // 2  # a process and its identity
 _ATTEMPTS = 10
 """Every lost race means that somebody else has changed the identity or its client; nobody does so ten times."""
 
@@ -44,6 +56,14 @@ class Due:
 
     address: Address
     process_id: IdentityDeletionProcessId
+
+
+@dataclass(frozen=True, slots=True)
+class DuePage:
+    """Some of them, and where to go on (None: there are no more)."""
+
+    found: list[Due]
+    last_key: Item | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +94,20 @@ class DeletionStore:
     # The jobs ---------------------------------------------------------------------------------------------------------
 
     def due(self, *, after: datetime | None = None, until: datetime) -> Iterator[Due]:
-        """Processes that are not cancelled whose grace period ends in this time, in no order.
-
-        1 eventually consistent query per part of the index (16), 0.5 RCU per 4 KB or some 20 processes.
-        """
+        """Processes that are not cancelled whose grace period ends in this time, in no order; costs as `due_in`."""
         for part in range(DUE_PARTS):
-            found = self._table.query_all(
+            for page in self.due_in(part, after=after, until=until):
+                yield from page.found
+
+    def due_in(
+        self, part: int, *, after: datetime | None = None, until: datetime, start: Item | None = None
+    ) -> Iterator[DuePage]:
+        """The same of one part of the index (of 16), by the end of their grace period, page by page.
+
+        1 eventually consistent query per 50 processes, 0.5 RCU per 4 KB or some 20 processes.
+        """
+        while True:
+            page = self._table.query(
                 "#due = :part AND #gracePeriodEndsAt BETWEEN :after AND :until",
                 {
                     "part": str(part),
@@ -88,17 +116,26 @@ class DeletionStore:
                 },
                 index=_BY_GRACE_PERIOD,
                 consistent=False,
+                limit=_PAGE,
+                start=start,
             )
-            for item in found:
-                address = Address(item["pk"].removeprefix("ID#"))
-                yield Due(address, IdentityDeletionProcessId(item["sk"].removeprefix(PROCESS)))
+            yield DuePage([_due_of(item) for item in page.items], page.last_key)
+            start = page.last_key
+            if start is None:
+                return
+
+    def find_all(self, wanted: Sequence[Due]) -> list[Deletion]:
+        """Those whose identity is still there.  1 batch read per 50 (2 RCU each)."""
+        keys = [key(due) for due in wanted for key in (_process_key, _identity_key)]
+        items = batch_get(*((self._table, key) for key in keys))
+        pairs = zip(items[::2], items[1::2], strict=True)
+        return [
+            Deletion(identity_of(identity), process_of(process)) for process, identity in pairs if process and identity
+        ]
 
     def find(self, address: Address, process_id: IdentityDeletionProcessId) -> Deletion | None:
         """1 batch read (2 RCU).  None once the identity is gone."""
-        process, identity = batch_get(
-            (self._table, process_key(address, process_id)), (self._table, identity_key(address))
-        )
-        return Deletion(identity_of(identity), process_of(process)) if process and identity else None
+        return next(iter(self.find_all([Due(address, process_id)])), None)
 
     def remind(self, process: DeletionProcess, number: int, *, now: datetime) -> bool:
         """1 transaction (4 WCU).  False when somebody else has done it, or the process is over."""
@@ -287,3 +324,16 @@ def _succeeds(writes: list[Write]) -> bool:
     except TransactionFailed:
         return False
     return True
+
+
+def _due_of(item: Item) -> Due:
+    address = Address(item["pk"].removeprefix("ID#"))
+    return Due(address, IdentityDeletionProcessId(item["sk"].removeprefix(PROCESS)))
+
+
+def _process_key(due: Due) -> Key:
+    return process_key(due.address, due.process_id)
+
+
+def _identity_key(due: Due) -> Key:
+    return identity_key(due.address)

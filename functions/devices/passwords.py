@@ -73,13 +73,18 @@ class VerifiedSecrets:
 
     def matches(self, secret: str, secret_hash: str | None) -> bool:
         """Like `matches`, but fast from the second right answer on."""
-        digest = hashlib.blake2b(secret.encode(), key=self._key).digest()
-        known = self._known.get(secret_hash) if secret_hash else None
-        if known is not None and hmac.compare_digest(known, digest):
+        if secret_hash and self.knows(secret, secret_hash):
             return True
         if not matches(secret, secret_hash):
             return False
         if len(self._known) >= self.CAPACITY:
             self._known.clear()
-        self._known[str(secret_hash)] = digest
+        self._known[str(secret_hash)] = self._digest(secret)
         return True
+
+    def knows(self, secret: str, secret_hash: str) -> bool:
+        """Whether this process has verified just that before."""
+        return hmac.compare_digest(self._known.get(secret_hash, b""), self._digest(secret))
+
+    def _digest(self, secret: str) -> bytes:
+        return hashlib.blake2b(secret.encode(), key=self._key).digest()

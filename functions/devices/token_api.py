@@ -36,10 +36,13 @@ def create_token(request: RawRequest) -> Raw:
 
 def _token(request: oauth.TokenRequest, now: datetime) -> Raw:
     name = log_in.log_in_name(request.username)
-    found_client, user = users.before_log_in(request.client_id, name)
-    client = oauth_clients.authentic(found_client, request.client_secret)
+    seen = oauth_clients.seen(request.client_id, request.client_secret, now=now)
+    found, user = users.before_log_in(None if seen else request.client_id, name)
+    client = seen or oauth_clients.authentic(found, request.client_secret)
     if client is None:
         raise oauth.invalid_client()
+    if client is not seen:
+        oauth_clients.met(client, now=now)
     if user is None:
         passwords.matches(request.password, None)
         if name is not None:

@@ -35,9 +35,9 @@ class UserStore:
     def _table(self) -> Table:
         return Table(settings().devices_table)
 
-    def before_log_in(self, client_id: str, log_in_name: str | None) -> tuple[Client | None, User | None]:
-        """1 round trip (2 RCU)."""
-        key = client_key(client_id)
+    def before_log_in(self, client_id: str | None, log_in_name: str | None) -> tuple[Client | None, User | None]:
+        """1 round trip (1 RCU for each that is asked for)."""
+        key = client_key(client_id) if client_id else None
         client, user = batch_get(
             (self._table, key) if key else None,
             (self._table, user_key(log_in_name)) if log_in_name else None,

@@ -18,10 +18,13 @@ class KeySetStore:
     def private(self) -> str | None:
         """The private set; None before the first key."""
         try:
-            answer = self._ssm.get_parameter(Name=self._name(PRIVATE), WithDecryption=True)
+            return self._value(PRIVATE)
         except self._ssm.exceptions.ParameterNotFound:
             return None
-        return str(answer["Parameter"]["Value"])
+
+    def public(self) -> str:
+        """The public set.  Raises `ParameterNotFound` before the first key."""
+        return self._value(PUBLIC)
 
     def save(self, sets: KeySets) -> None:
         """Publish first, sign later: nobody may meet a token before its key."""
@@ -31,6 +34,10 @@ class KeySetStore:
     def remove(self) -> None:
         """Forget both sets, when the stack goes."""
         self._ssm.delete_parameters(Names=[self._name(PRIVATE), self._name(PUBLIC)])
+
+    def _value(self, kind: str) -> str:
+        answer = self._ssm.get_parameter(Name=self._name(kind), WithDecryption=kind == PRIVATE)
+        return str(answer["Parameter"]["Value"])
 
     @staticmethod
     def _name(kind: str) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from backbone.addresses import Address
+from backbone.invocations import entry_point
 from backbone.observability import logger
 from backbone.readmodels.identity_details import identity_changed_by, log_in_of
 from functions.overview import projection
@@ -27,6 +28,7 @@ class News:
     log_ins: list[datetime] = field(default_factory=list)
 
 
+@entry_point
 def follow(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
     """Handle a batch of stream records; answers which one to go on from."""
     news = _news(event.get("Records", []))

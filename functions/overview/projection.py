@@ -2,14 +2,15 @@
 
 What changes seldom (an identity, its tier, its devices) is never told in detail: who hears that something has changed
 looks how it is now.  So it does not matter how often, in which order and by how many at the same time it is told.
-Times of log-ins and versions of datawallets only rise: the higher one is right, whichever comes first.
+Times of log-ins and versions of datawallets only rise: the higher one is right, whichever comes first.  Of the log-ins
+of an identity, one an hour is noted.
 """
 
 from datetime import datetime
 
 from backbone.addresses import Address
 from backbone.readmodels import identity_details
-from backbone.readmodels.identity_details import IdentityDetails
+from backbone.readmodels.identity_details import IdentityDetails, hour_of
 from functions.overview.domain import IdentityOverview
 from functions.overview.projection_store import ProjectionStore
 
@@ -39,7 +40,7 @@ def refresh(address: Address) -> None:
 
 
 def note_log_in(address: Address, at: datetime) -> None:
-    """Somebody of this identity has logged in.  1 write (3 WCU, 1 when a later one is known)."""
+    """Somebody of this identity has logged in.  1 write (3 WCU, 1 when one of this hour is known)."""
     if not store.raise_last_log_in(address, at):
         refresh(address)  # which looks for log-ins, too
         store.raise_last_log_in(address, at)
@@ -54,7 +55,7 @@ def note_datawallet_version(address: Address, version: int) -> None:
 
 def _raise_times(known: IdentityOverview, details: IdentityDetails) -> None:
     at, version = details.last_log_in_at, details.datawallet_version
-    if at is not None and (known.last_login_at is None or at > known.last_login_at):
+    if at is not None and (known.last_login_at is None or hour_of(at) > known.last_login_at):
         store.raise_last_log_in(details.address, at)
     if version is not None and (known.datawallet_version is None or version > known.datawallet_version):
         store.raise_datawallet_version(details.address, version)

@@ -21,8 +21,8 @@ MIN_HANDLE_LENGTH = 10
 MAX_HANDLE_LENGTH = 500
 MAX_APP_ID_LENGTH = 256
 """That of SNS; the contract has none."""
-MAX_TEST_DATA_BYTES = 100 * 1024
-"""Its event must fit on the bus (256 KB)."""
+MAX_TEST_DATA_BYTES = 16 * 1024
+"""Its event travels with others; the contract has no limit, providers take 4 KB."""
 MAX_TITLE_BYTES = 240
 MAX_BODY_BYTES = 1500
 """Both providers take 4 KB in all; announcements may be longer."""

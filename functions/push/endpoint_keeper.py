@@ -7,26 +7,17 @@ that somebody still wants, the next push makes it again.
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 from backbone.dynamodb import decode
 from backbone.observability import logger
+from backbone.streams import stream_handler
 from functions.push.domain import RegisteredDevice
 from functions.push.endpoint_store import EndpointStore, belongs_together
 from functions.push.registration_store import RegistrationStore, registered_device
 
-_processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 registrations = RegistrationStore()
 endpoints = EndpointStore()
-
-
-def keep_in_step(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
-    """Handle a batch of stream records; answers which failed."""
-    if not event.get("Records"):
-        return {"batchItemFailures": []}
-    failures: Any = process_partial_response(event=event, record_handler=_follow, processor=_processor)
-    return dict(failures)
 
 
 def _follow(record: DynamoDBRecord) -> None:
@@ -42,3 +33,6 @@ def _follow(record: DynamoDBRecord) -> None:
 
 def _device(image: dict[str, Any] | None) -> RegisteredDevice | None:
     return registered_device(decode(image)) if image and "devicePushIdentifier" in image else None
+
+
+keep_in_step = stream_handler(_follow)

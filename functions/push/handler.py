@@ -1,6 +1,6 @@
 """Lambda entry points of Push."""
 
-from backbone.consumers import queue_handler
+from backbone.consumers import EventHandler
 from backbone.custom_resource import resource_handler
 from backbone.http import lambda_handler
 from functions.push import application_store, endpoint_keeper
@@ -10,6 +10,6 @@ from functions.push.sse_api import sse_api
 
 http = lambda_handler(api)
 sse = lambda_handler(sse_api)
-consume = queue_handler(consumers)
+consume = EventHandler(consumers)
 stream = endpoint_keeper.keep_in_step
 set_up_applications = resource_handler("push-applications", application_store.carry_out)

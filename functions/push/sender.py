@@ -2,7 +2,7 @@
 
 An event may arrive twice and half of a sending may fail.  So who sends claims the event first and notes what is left at
 the end; the next attempt goes on from there.  A device whose provider says that its handle is invalid loses its
-registration; any other failure is tried again by the queue.
+registration; any other failure lets the event come again.
 """
 
 import time
@@ -28,11 +28,11 @@ from functions.push.sending_store import SendingStore
 
 _AT_ONCE = 16
 _SECONDS_PER_EVENT = 20
-"""Afterwards nothing is begun any more: the ten events of a batch have five minutes in all, even if SNS is down."""
+"""Afterwards nothing is begun any more, even if SNS is down; what is left comes again with the event."""
 
 
 class PushFailed(Exception):
-    """Some devices could not be notified; the queue brings the event again."""
+    """Some devices could not be notified; the event comes again."""
 
 
 registrations = RegistrationStore()

@@ -13,11 +13,11 @@ from backbone.settings import settings
 from functions.push.domain import Text
 
 CLAIMED_FOR = timedelta(seconds=330)
-"""Longer than an invocation may take, shorter than the queue waits before it tries again."""
-SENT_KEPT_FOR = timedelta(days=1)
-"""Streams repeat what they have for half a day, queues for minutes."""
+"""Longer than sending one event takes, shorter than redelivery waits before it tries again."""
+SENT_KEPT_FOR = timedelta(days=2)
+"""Whoever repeats an event does so within hours: the bus, Lambda, redelivery."""
 UNSENT_KEPT_FOR = timedelta(days=30)
-"""Longer than a queue of dead letters keeps its messages."""
+"""As long as failed events and dead letters are kept, 14 days each."""
 
 
 _ID_LENGTH = 20
@@ -29,7 +29,7 @@ def new_notification_id() -> str:
 
 
 class SendingInProgress(Exception):
-    """Another invocation is at it; the queue brings the event again."""
+    """Another invocation is at it; the event comes again."""
 
 
 @dataclass(frozen=True, slots=True)

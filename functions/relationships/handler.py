@@ -1,6 +1,6 @@
 """Lambda entry points of Relationships."""
 
-from backbone.consumers import queue_handler
+from backbone.consumers import EventHandler
 from backbone.http import lambda_handler
 from functions.relationships.admin_api import admin_api
 from functions.relationships.api import api
@@ -9,4 +9,4 @@ from functions.relationships.templates_api import templates_api
 
 http = lambda_handler(api, templates_api)
 admin = lambda_handler(admin_api)
-consume = queue_handler(consumers)
+consume = EventHandler(consumers)

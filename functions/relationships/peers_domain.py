@@ -28,7 +28,7 @@ class Tie:
 class News:
     """Something to tell a peer, as long as the relationship has one of these statuses.
 
-    `unless_told` is the id of an event that makes it old news: queues keep no order.
+    `unless_told` is the id of an event that makes it old news: events come in no order.
     """
 
     event: DomainEvent

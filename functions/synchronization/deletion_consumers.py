@@ -1,6 +1,6 @@
 """What Synchronization does when an identity is deleted.  Contract: events.md, section 6.3.
 
-Apart from the feed's consumers, with a queue and a function of its own: a large datawallet takes minutes, and external
+Apart from the feed's consumers, with a function of its own: a large datawallet takes minutes, and external
 events must not wait for it.
 """
 

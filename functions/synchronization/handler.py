@@ -1,6 +1,6 @@
 """Lambda entry points of Synchronization."""
 
-from backbone.consumers import queue_handler
+from backbone.consumers import EventHandler
 from backbone.http import lambda_handler
 from functions.synchronization import compaction_consumers  # noqa: F401  # registers its reaction
 from functions.synchronization.api import api
@@ -8,5 +8,5 @@ from functions.synchronization.consumers import consumers
 from functions.synchronization.deletion_consumers import deletion_consumers
 
 http = lambda_handler(api)
-consume = queue_handler(consumers)
-delete = queue_handler(deletion_consumers)
+consume = EventHandler(consumers)
+delete = EventHandler(deletion_consumers)

@@ -46,7 +46,7 @@ LOG = "log"
 TIMER = "TIMER"
 
 REPEATS_EXPECTED_FOR = timedelta(days=30)
-"""A queue and its dead letters keep a domain event for 14 days each."""
+"""The queues of failed events and of dead letters keep a domain event for 14 days each."""
 
 LISTINGS_KEPT_FOR = timedelta(hours=1)
 

@@ -1,6 +1,6 @@
 """Lambda entry points of Tokens."""
 
-from backbone.consumers import queue_handler
+from backbone.consumers import EventHandler
 from backbone.http import lambda_handler
 from functions.tokens.admin_api import admin_api
 from functions.tokens.api import api
@@ -8,4 +8,4 @@ from functions.tokens.consumers import consumers
 
 http = lambda_handler(api)
 admin = lambda_handler(admin_api)
-consume = queue_handler(consumers)
+consume = EventHandler(consumers)

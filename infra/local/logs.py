@@ -57,7 +57,7 @@ def _follow(logs: Any, begin: int) -> None:
 
 
 def _events(logs: Any, begin: int) -> Iterator[dict[str, Any]]:
-    for groups in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/lambda/{STACK}-"):
+    for groups in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/{STACK}/"):
         for group in groups["logGroups"]:
             pages = logs.get_paginator("filter_log_events").paginate(
                 logGroupName=group["logGroupName"], startTime=begin

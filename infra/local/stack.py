@@ -110,9 +110,14 @@ class LocalStack:
 
     def environment(self) -> dict[str, str]:
         """The environment in which this project's modules work on the deployed system (tables, credentials)."""
-        configuration = self.client("lambda").get_function_configuration(FunctionName=f"{STACK}-devices")
-        variables: dict[str, str] = configuration["Environment"]["Variables"]
-        return {**variables, **self.emulator.credentials()}
+        single = {f"BACKBONE_{name.upper()}": _text(value) for name, value in self.settings().items()}
+        return {"BACKBONE_STACK": STACK, **single, **self.emulator.credentials()}
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that all functions have in common."""
+        parameter = self.client("ssm").get_parameter(Name=self.outputs["Settings"])["Parameter"]
+        settings: dict[str, Any] = json.loads(parameter["Value"])
+        return settings
 
     def start(self) -> None:
         """Build, deploy, create the client and warm the functions up.  Raises one of the errors of these steps."""
@@ -122,15 +127,7 @@ class LocalStack:
             self.emulator.start()
             self._put_push_credentials()
         with self._step("deployed template.yaml"):
-            self.outputs = deploy(
-                self.client,
-                STACK,
-                {**_local_parameters(), **self._parameters},
-                packages=self.folder / "build",
-                bucket=_ARTIFACTS,
-                poll_seconds=_POLL_SECONDS,
-                seconds=_DEPLOY_SECONDS,
-            )
+            self.deploy()
         if self._enforce_rights:
             self._allow_plain_http()
         with self._step(f"created OAuth client {CLIENT_ID} and key {ADMIN_KEY} of the Admin API"):
@@ -144,6 +141,19 @@ class LocalStack:
         admin = self._edge("AdminApiId", "admin")
         self._front = Front([(consumer, self._consumer_api), (admin, self._admin_api)], self._events)
         self._front.start()
+
+    def deploy(self, **changed: str) -> None:
+        """Bring the built packages to the stack; `changed` are parameters that differ from those it was made with."""
+        self.outputs = deploy(
+            self.client,
+            STACK,
+            {**_local_parameters(), **self._parameters, **changed},
+            packages=self.folder / "build",
+            bucket=_ARTIFACTS,
+            poll_seconds=_POLL_SECONDS,
+            seconds=_DEPLOY_SECONDS,
+            expand=True,
+        )
 
     def stop(self) -> None:
         """Leave no process, no open port, and (without a data folder) no file."""
@@ -178,7 +188,7 @@ class LocalStack:
 
     def _allow_plain_http(self) -> None:
         """Lift the TLS-only policy of the bucket: there is no TLS on the way to the emulator."""
-        bucket = self.environment()["BACKBONE_PAYLOAD_BUCKET"]
+        bucket = self.settings()["payload_bucket"]
         self.client("s3").delete_bucket_policy(Bucket=bucket)
 
     def _create_client(self) -> None:
@@ -206,7 +216,7 @@ class LocalStack:
     def _create_admin_key(self) -> None:
         """As `backbone admin-key create` does it, but with a key that everybody knows."""
         value = admin_keys.dump([admin_keys.seal(ADMIN_KEY, name="local", now=clock.now())])
-        name = self.environment()["BACKBONE_ADMIN_KEYS"]
+        name = self.settings()["admin_keys"]
         with contextlib.suppress(self.client("ssm").exceptions.ParameterAlreadyExists):
             self.client("ssm").put_parameter(Name=name, Value=value, Type="String")
 
@@ -225,6 +235,10 @@ class LocalStack:
         with ThreadPoolExecutor(_WARMING_THREADS) as threads:
             # An event that is no event loads the function and does nothing.
             list(threads.map(lambda name: client.invoke(FunctionName=name, Payload="{}"), functions))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _local_parameters() -> dict[str, str]:

@@ -2,23 +2,25 @@
 
 Every function verifies tokens itself with the public keys alone; only the token function may read the private ones.
 Both sets are JSON Web Key Sets in SSM parameters, the newest key first.  Rotation adds a key: verifiers find it by its
-`kid` as soon as they meet it, and tokens signed with an older one stay valid until they expire.
+`kid` as soon as they meet it, and tokens signed with an older one stay valid until they expire.  The public set is also
+handed to functions at their deployment, so that none has to ask SSM before it meets a newer key.
 """
 
 import json
-import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any
 
 import jwt
-from aws_lambda_powertools.utilities import parameters
 
-from backbone import clock
+from backbone import clock, parameters
 from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.ids import DeviceId
+from backbone.parameters import Remembered, Unavailable
 from backbone.settings import settings
 
 ALGORITHM = "EdDSA"
@@ -41,7 +43,7 @@ class Unauthorized(Exception):
 def caller_of(authorization: str | None) -> Caller:
     """The caller named by an `Authorization` header.
 
-    Raises `Unauthorized` for a missing, malformed, forged or expired token.
+    Raises `Unauthorized` for a missing, malformed, forged or expired token, `Unavailable` when the keys cannot be read.
     """
     scheme, _, token = (authorization or "").strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
@@ -55,6 +57,8 @@ def caller_of(authorization: str | None) -> Caller:
         )
     except jwt.ExpiredSignatureError:
         raise Unauthorized("The token is expired.") from None
+    except Unavailable:
+        raise
     except Exception:
         # Whatever is wrong with a token, its bearer is a stranger.
         raise Unauthorized("The token is not valid.") from None
@@ -99,38 +103,58 @@ class _Key:
     made_at: int
 
 
-_keys: dict[str, list[_Key]] = {}
-_loaded_at: dict[str, float] = {}
+def _load(kind: str) -> list[_Key]:
+    return _parsed(parameters.read(f"{settings().token_keys}/{kind}", decrypt=kind == PRIVATE))
+
+
+def _parsed(key_set: str) -> list[_Key]:
+    return [_Key(jwt.PyJWK(key, algorithm=ALGORITHM), int(key["iat"])) for key in json.loads(key_set)["keys"]]
+
+
+_private = Remembered(partial(_load, PRIVATE), max_age_seconds=_KEYS_MAX_AGE_SECONDS)
+_public = Remembered(partial(_load, PUBLIC), max_age_seconds=_KEYS_MAX_AGE_SECONDS)
+
+
+@lru_cache(maxsize=1)
+def _deployed() -> list[_Key]:
+    """The public keys that there were when the function was deployed; none where nobody says."""
+    return _parsed(settings().public_token_keys or '{"keys":[]}')
+
+
+def keep_keys(*, private: str, public: str) -> None:
+    """Use these sets for good (benchmarks, which have no parameters)."""
+    _private.keep(_parsed(private))
+    _public.keep(_parsed(public))
 
 
 def forget_keys() -> None:
     """Drop the cached keys (tests, and nothing else, change keys under a running process)."""
-    _keys.clear()
-    _loaded_at.clear()
-
-
-def _key_set(kind: str, *, max_age: float = _KEYS_MAX_AGE_SECONDS) -> list[_Key]:
-    if kind not in _keys or time.monotonic() - _loaded_at[kind] > max_age:
-        name = f"{settings().token_keys}/{kind}"
-        text = parameters.get_parameter(name, decrypt=kind == PRIVATE, force_fetch=True)
-        _keys[kind] = [
-            _Key(jwt.PyJWK(key, algorithm=ALGORITHM), int(key["iat"])) for key in json.loads(str(text))["keys"]
-        ]
-        _loaded_at[kind] = time.monotonic()
-    return _keys[kind]
+    _private.forget()
+    _public.forget()
+    _deployed.cache_clear()
 
 
 def _signing_key(now: datetime) -> _Key:
     # A new key signs only once every verifier has had the chance to meet it.
     known_to_all = clock.epoch_seconds(now) - 2 * _UNKNOWN_KEY_PAUSE_SECONDS
-    keys = _key_set(PRIVATE)
+    keys = _private.get()
     return next((key for key in keys if key.made_at <= known_to_all), keys[-1])
 
 
 def _public_key(key_id: str) -> Any:
-    # A key added since the last look is found at once; strangers' key ids cost one look per pause, not per request.
-    for max_age in (_KEYS_MAX_AGE_SECONDS, _UNKNOWN_KEY_PAUSE_SECONDS):
-        for key in _key_set(PUBLIC, max_age=max_age):
+    for keys in _public_sets():
+        for key in keys:
             if key.jwk.key_id == key_id:
                 return key.jwk.key
+    if _public.is_outdated:
+        raise Unavailable  # it may be a new one
     raise jwt.InvalidTokenError("unknown key")
+
+
+def _public_sets() -> Iterator[list[_Key]]:
+    """Where a key may be, in the order in which to look.
+
+    A key added since the last look is found at once; strangers' key ids cost one look per pause, not per request.
+    """
+    yield _deployed() or _public.get()
+    yield _public.get(max_age_seconds=_UNKNOWN_KEY_PAUSE_SECONDS)

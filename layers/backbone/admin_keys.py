@@ -9,14 +9,14 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from aws_lambda_powertools.utilities import parameters
+from botocore.exceptions import ClientError
 
-from backbone import clock
+from backbone import clock, parameters
+from backbone.parameters import Remembered
 from backbone.settings import settings
 
 KEYS_MAX_AGE_SECONDS = 30
@@ -73,12 +73,12 @@ def load(text: str) -> tuple[ApiKey, ...]:
 
 
 def find(sent: str | None) -> ApiKey:
-    """The key that was sent.  Raises `InvalidApiKey`.
+    """The key that was sent.  Raises `InvalidApiKey`, and `Unavailable` when the keys cannot be read.
 
     Takes as long for a wrong key as for a right one, and asks no one but the parameter.
     """
     found = None
-    for key in _known_keys():
+    for key in _known_keys.get():
         if key.opens_for(sent or ""):
             found = key
     if found is None or not sent:
@@ -88,28 +88,19 @@ def find(sent: str | None) -> ApiKey:
 
 def forget_keys() -> None:
     """Drop the cached keys (tests, and nothing else, cannot wait half a minute)."""
-    global _cached
-    _cached = None
-
-
-_cached: tuple[float, tuple[ApiKey, ...]] | None = None
-
-
-def _known_keys() -> tuple[ApiKey, ...]:
-    global _cached
-    now = time.monotonic()
-    if _cached is None or now - _cached[0] > KEYS_MAX_AGE_SECONDS:
-        _cached = (now, _read())
-    return _cached[1]
+    _known_keys.forget()
 
 
 def _read() -> tuple[ApiKey, ...]:
     try:
-        return load(str(parameters.get_parameter(settings().admin_keys, force_fetch=True)))
-    except parameters.GetParameterError as error:
-        if "ParameterNotFound" in str(error):
+        return load(parameters.read(settings().admin_keys))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ParameterNotFound":
             return ()  # nobody has made one yet
         raise
+
+
+_known_keys = Remembered(lambda: _read(), max_age_seconds=KEYS_MAX_AGE_SECONDS)
 
 
 def _hash(text: str, salt: str) -> str:

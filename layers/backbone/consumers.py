@@ -1,20 +1,18 @@
 """Consumers: plain functions that react to domain events.
 
-A service lists its reactions with `@consumers.on(EventType)`; batching, partial failures, logging and the correlation
-id belong here.  The queue delivers at least once and in no order, so a reaction is idempotent by `envelope.id`.
+A service lists its reactions with `@consumers.on(EventType)`; failures, logging and the correlation id belong here.
+Events are delivered at least once and in no order, so a reaction is idempotent by `envelope.id`.
 """
 
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
-
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from backbone import metrics, traces
 from backbone.correlation import current_correlation_id
 from backbone.events import DomainEvent, EventEnvelope
+from backbone.invocations import InvocationFailed
 from backbone.observability import logger
 
 EventT = TypeVar("EventT", bound=DomainEvent)
@@ -40,7 +38,7 @@ class Consumers:
         return register
 
     def handle(self, envelope: EventEnvelope) -> None:
-        """React to one event.  Raises `KeyError` for an event nobody here consumes, so that it reaches the DLQ."""
+        """React to one event.  Raises `KeyError` for an event nobody here consumes, so that it is not lost."""
         current_correlation_id.set(envelope.correlation_id)
         began = time.perf_counter()
         try:
@@ -61,33 +59,22 @@ class Consumers:
         traces.record(envelope.name, seconds)
 
 
-def queue_handler(consumers: Consumers) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """The Lambda entry point behind the service's queue; failed events go back to it one by one.
+@dataclass(frozen=True, slots=True)
+class EventHandler:
+    """The Lambda entry point behind the service's rule on the bus: one event per invocation.
 
-    The queue keeps no order, but within a batch causes come first: events are handled in the order of their times.
+    An event that cannot be handled fails the invocation.  Lambda repeats it twice, then the event waits to be handed
+    over again (functions/redelivery).
     """
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
-    def react(record: SQSRecord) -> None:
+    consumers: Consumers
+
+    def __call__(self, event: Mapping[str, Any], lambda_context: Any) -> None:
+        """React to what the bus delivers; anything else does nothing."""
+        if "detail" not in event:
+            return
         try:
-            consumers.handle(EventEnvelope.from_dict(json.loads(record.body)["detail"]))
-        except Exception:
-            logger.exception("event failed", event_id=702822, message_id=record.message_id)
-            raise
-
-    def handle(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
-        if not event.get("Records"):
-            return {"batchItemFailures": []}
-        ordered = {**event, "Records": sorted(event["Records"], key=_time_of)}
-        failures: Any = process_partial_response(event=ordered, record_handler=react, processor=processor)
-        return dict(failures)
-
-    return handle
-
-
-def _time_of(record: dict[str, Any]) -> str:
-    """When the event of a record was raised; an unreadable record comes first and fails on its own."""
-    try:
-        return str(json.loads(record["body"])["detail"]["time"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+            self.consumers.handle(EventEnvelope.from_dict(event["detail"]))
+        except Exception as error:
+            logger.exception("event failed", event_id=702822)
+            raise InvocationFailed(type(error).__name__) from None

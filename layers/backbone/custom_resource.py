@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from backbone.invocations import entry_point
 from backbone.observability import logger
 
 Request = dict[str, Any]
@@ -20,6 +21,7 @@ _ANSWER_SECONDS = 10
 def resource_handler(name: str, work: Work) -> Callable[[Request, Any], None]:
     """The Lambda entry point of the custom resource `name`; any event but a request does nothing."""
 
+    @entry_point
     def handle(request: Request, lambda_context: Any) -> None:
         if "RequestType" not in request:
             return

@@ -13,7 +13,7 @@ from backbone.events.deletion import IdentityDataDeleted
 from backbone.ids import IdentityDeletionProcessId
 
 MARKS_KEPT_FOR = timedelta(days=30)
-"""As long as queues and their dead letters may repeat the event that asked for the deletion."""
+"""As long as the event that asked for the deletion may come again: failed for 14 days, a dead letter for 14 more."""
 
 
 def deletion_mark_key(deletion_process_id: IdentityDeletionProcessId, sk: str | None = "DELETED") -> dict[str, str]:

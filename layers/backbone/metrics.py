@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from backbone.settings import settings
+from backbone.settings import function_name, settings
 
-_NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Backbone")
-_SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "backbone")
+_NAMESPACE = f"Backbone/{os.environ.get('BACKBONE_STACK', '')}".rstrip("/")
+_SERVICE = function_name()
 TOO_MANY_REQUESTS = 429
 
 Number = tuple[str, MetricUnit, float]
@@ -42,13 +42,18 @@ def event_refused(event_name: str) -> None:
     _write([("EventsRefused", MetricUnit.Count, 1)], event=event_name)
 
 
+def change_put_aside() -> None:
+    """A change of a table that the outbox will never be able to follow; a dead letter holds it."""
+    _write([("ChangesPutAside", MetricUnit.Count, 1)])
+
+
 def event_handled(event_name: str, duration_ms: float) -> None:
     """An event a consumer has reacted to.  `EventDuration`, whose sample count is the number of events."""
     _write([("EventDuration", MetricUnit.Milliseconds, round(duration_ms, 1))], event=event_name)
 
 
 def event_failed(event_name: str) -> None:
-    """An event that a consumer could not handle; the queue delivers it again."""
+    """An event that a consumer could not handle; it comes again."""
     _write([("EventsFailed", MetricUnit.Count, 1)], event=event_name)
 
 
@@ -60,6 +65,11 @@ def push_sent(event_name: str, platform: str) -> None:
 def push_failed(event_name: str, platform: str) -> None:
     """A push notification that the provider has refused."""
     _write([("PushesFailed", MetricUnit.Count, 1)], event=event_name, platform=platform)
+
+
+def push_credentials_refused() -> None:
+    """An app whose new credentials cannot be used; it goes on with its former ones, if it had any."""
+    _write([("PushCredentialsRefused", MetricUnit.Count, 1)])
 
 
 def job_run(*, done: int, failed: int) -> None:

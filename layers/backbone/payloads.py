@@ -98,7 +98,7 @@ def settle(writes: Iterable[Write]) -> None:
         for key in _keys_written(write):
             try:
                 confirm(key)
-            except (BotoCoreError, ClientError):
+            except (BotoCoreError, ClientError, PayloadGone):
                 logger.warning("payload left to the blobs function", event_id=645030, exc_info=True)
 
 
@@ -110,8 +110,14 @@ def _keys_written(write: Write) -> Iterable[str]:
 
 
 def confirm(key: str) -> None:
-    """Take the pending mark from an object whose item exists."""
-    client().delete_object_tagging(Bucket=settings().payload_bucket, Key=key)
+    """Take the pending mark from an object whose item exists.  Raises `PayloadGone`."""
+    try:
+        client().delete_object_tagging(Bucket=settings().payload_bucket, Key=key)
+    except ClientError as error:
+        # The second is the answer when a delete marker has taken the object's place.
+        if error.response["Error"]["Code"] in ("NoSuchKey", "MethodNotAllowed"):
+            raise PayloadGone(key) from None
+        raise
 
 
 def lend(service: str, data: bytes, content_type: str) -> str:

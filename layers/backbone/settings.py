@@ -1,14 +1,16 @@
 """The one settings object: the environment of the function, read and checked once.
 
-Every value is a parameter of `template.yaml`; an invalid one stops the function at its first import, before it serves
-anything.
+`BACKBONE_SETTINGS` holds what all functions have in common, as one JSON object that `template.yaml` makes from its
+parameters; single variables (`BACKBONE_…`) take precedence.  An invalid value stops the function at its first import,
+before it serves anything.
 """
 
+import json
 import os
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Json
 
 
 def _split(text: object) -> object:
@@ -16,6 +18,18 @@ def _split(text: object) -> object:
 
 
 SemicolonList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+def function_name() -> str:
+    """The name of this function without that of its stack, such as `messages-consumer`; `backbone` outside Lambda."""
+    stack = os.environ.get("BACKBONE_STACK", "")
+    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "backbone").removeprefix(f"{stack}-")
+
+
+def _json_or_nothing(text: str) -> str:
+    if text:
+        json.loads(text)
+    return text
 
 
 class PublicTemplateReference(BaseModel):
@@ -29,7 +43,7 @@ class PublicTemplateReference(BaseModel):
 
 
 class Settings(BaseModel):
-    """Typed `BACKBONE_*` variables; defaults are those of the contract (operations.md, section 4)."""
+    """Typed settings; defaults are those of the contract (operations.md, section 4)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -52,6 +66,8 @@ class Settings(BaseModel):
     payload_bucket: str = ""
     event_bus: str = ""
     token_keys: str = ""
+    public_token_keys: Annotated[str, AfterValidator(_json_or_nothing)] = ""
+    """The public set of token keys at the time of deployment: a JSON Web Key Set, or nothing."""
     admin_keys: str = ""
     token_lifetime_seconds: int = Field(default=300, ge=60, le=3600)
     password_policy: Literal["strict", "relaxed"] = "strict"
@@ -66,6 +82,8 @@ class Settings(BaseModel):
     default_page_size: int = Field(default=50, ge=1, le=1000)
     max_page_size: int = Field(default=200, ge=1, le=1000)
     swagger_ui: bool = False
+    trust_forwarded_host: bool = True
+    """Whether `X-Forwarded-Host` is told by a proxy of ours; where clients speak to API Gateway directly, it is not."""
     sse_wait_seconds: float = Field(default=25, ge=0, le=25)
     sse_poll_milliseconds: int = Field(default=500, ge=50, le=10_000)
     sse_retry_milliseconds: int = Field(default=250, ge=50, le=60_000)
@@ -81,11 +99,21 @@ class Settings(BaseModel):
         return f"https://{self.did_domain}"
 
 
+COMMON = "BACKBONE_SETTINGS"
 _PREFIX = "BACKBONE_"
+_ADMIN = "admin"
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process.  Raises `pydantic.ValidationError` naming every invalid variable."""
-    values = {name[len(_PREFIX) :].lower(): value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+    """The settings of this process.
+
+    For functions of the Admin API, whose names begin with `admin`, members below `admin` of the common settings take
+    precedence.  Raises `pydantic.ValidationError` naming every invalid value.
+    """
+    values = json.loads(os.environ.get(COMMON, "{}"))
+    of_admin_api = values.pop(_ADMIN, {})
+    if function_name().startswith(_ADMIN):
+        values |= of_admin_api
+    values |= {name[len(_PREFIX) :].lower(): value for name, value in os.environ.items() if name.startswith(_PREFIX)}
     return Settings.model_validate(values)

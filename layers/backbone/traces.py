@@ -12,10 +12,12 @@ import socket
 import time
 from functools import lru_cache
 
+from backbone.settings import function_name
+
 _TRACE = "_X_AMZN_TRACE_ID"
 _DAEMON = "AWS_XRAY_DAEMON_ADDRESS"
 _HEADER = '{"format":"json","version":1}\n'
-_SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "backbone")
+_SERVICE = function_name()
 _NAME_LENGTH = 200
 
 

@@ -1,10 +1,10 @@
-"""Run all measurements, write docs/performance.md, fail when a target is missed."""
+"""Run all measurements, write docs/performance.md and the tables of docs/cost.md, fail when a target is missed."""
 
 import sys
 from pathlib import Path
 
 from infra.build import TARGETS, build
-from tests.bench import functions
+from tests.bench import costs, functions
 from tests.bench.delay import delays
 from tests.bench.measure import Row, measure
 from tests.bench.scenarios import SCENARIOS
@@ -67,6 +67,7 @@ def main() -> int:
     report += "\n\n## Packages\n\n| package | MB zipped |\n|---|---|\n"
     report += "\n".join(f"| {package.name} | {package.megabytes:.2f} |" for package in packages) + "\n"
     REPORT.write_text(report, encoding="utf-8")
+    costs.write()
     missed = [f"{row.scenario.endpoint}: {miss}" for row in rows for miss in row.misses]
     missed += [
         f"import of {load.function}: {load.import_ms:.0f} ms" for load in loads if load.import_ms > IMPORT_TARGET_MS

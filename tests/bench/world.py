@@ -1,10 +1,9 @@
 """The world in which endpoints are measured: tables in DynamoDB Local, two related identities, their datawallets."""
 
+import json
 import os
 import uuid
 from dataclasses import dataclass
-
-import jwt
 
 from backbone import access_tokens, clock
 from backbone.addresses import Address
@@ -72,9 +71,7 @@ def relate(templator: Account, requestor: Account, pump: EventPump) -> str:
 def use_token_keys() -> None:
     """Keys without SSM: what a warm function remembers."""
     private, public = new_token_key("bench")
-    for kind, key in ((access_tokens.PRIVATE, private), (access_tokens.PUBLIC, public)):
-        access_tokens._keys[kind] = [access_tokens._Key(jwt.PyJWK(key, algorithm=access_tokens.ALGORITHM), 0)]
-        access_tokens._loaded_at[kind] = float("inf")
+    access_tokens.keep_keys(private=json.dumps({"keys": [private]}), public=json.dumps({"keys": [public]}))
 
 
 def build_world(endpoint: str) -> World:

@@ -1,4 +1,4 @@
-"""What the end of an item sets going, on the deployed system: stream, outbox, rule, queue, consumer and its rights.
+"""What the end of an item sets going, on the deployed system: stream, outbox, rule, consumer and its rights.
 
 DynamoDB removes items up to two days after their `ttl`; here they are removed by hand, which the stream tells in the
 same way.  That it also tells what expires is shown by the last test, which has to wait for the emulator's reaper.

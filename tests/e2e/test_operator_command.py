@@ -1,5 +1,6 @@
 """The command `backbone` on the deployed system, and what functions tell of themselves."""
 
+import base64
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backbone import clock
+from backbone import clock, stream_letters
 from enmeshed.errors import BackboneError
 from infra.build import ROOT
 from infra.inventory import inventory
@@ -100,12 +101,18 @@ def test_a_replayed_dead_letter_has_its_effect(stack: LocalStack, new_identity: 
         "payload": {"tokenId": "TOKe2eReplayedToken1", "createdBy": alice.address, "occurrence": 1},
     }
     sqs = stack.client("sqs")
-    letters = sqs.get_queue_url(QueueName=f"{STACK}-synchronization-dead-letters")["QueueUrl"]
-    sqs.messages.send(QueueUrl=letters, MessageBody=json.dumps({"detail-type": "TokenLocked", "detail": detail}))
+    letters = sqs.get_queue_url(QueueName=f"{STACK}-dead-letters")["QueueUrl"]
+    name = f"{STACK}-synchronization-consumer"
+    function = stack.client("lambda").get_function_configuration(FunctionName=name)["FunctionArn"]
+    letter = {
+        "requestContext": {"functionArn": f"{function}:$LATEST", "condition": "RetriesExhausted"},
+        "requestPayload": {"detail-type": "TokenLocked", "detail": detail},
+    }
+    sqs.send_message(QueueUrl=letters, MessageBody=json.dumps(letter))
 
-    listed = json.loads(backbone(stack, "events", "list", "synchronization", "--json"))
+    listed = json.loads(backbone(stack, "events", "list", "synchronization-consumer", "--json"))
     backbone(stack, "status", code=1)  # it needs an operator
-    replay = ("events", "replay", "synchronization", "--json")
+    replay = ("events", "replay", "synchronization-consumer", "--json")
     replayed = eventually("the letter", lambda: json.loads(backbone(stack, *replay)))
 
     assert [letter["id"] for letter in listed] == [letter["id"] for letter in replayed] == [detail["id"]]
@@ -117,7 +124,7 @@ def test_a_replayed_dead_letter_has_its_effect(stack: LocalStack, new_identity: 
     assert eventually("the external event", external_events)["eventCount"] == 1
 
 
-def test_a_stretch_of_a_stream_is_replayed_without_harm(stack: LocalStack, new_identity: NewIdentity) -> None:
+def test_changes_of_a_table_are_replayed_without_harm(stack: LocalStack, new_identity: NewIdentity) -> None:
     alice = new_identity()
     environment = stack.environment()
     table = stack.client("dynamodb").describe_table(TableName=environment["BACKBONE_DEVICES_TABLE"])["Table"]
@@ -136,17 +143,23 @@ def test_a_stretch_of_a_stream_is_replayed_without_harm(stack: LocalStack, new_i
             "batchSize": len(numbers),
             "streamArn": stream,
         },
+        "payload": {"Records": [{**record, "eventSourceARN": stream} for record in records]},
     }
-    sqs = stack.client("sqs")
-    letters = sqs.get_queue_url(QueueName=f"{STACK}-stream-dead-letters")["QueueUrl"]
-    sqs.messages.send(QueueUrl=letters, MessageBody=json.dumps(letter))
+    bucket = stack.settings()["payload_bucket"]
+    body = json.dumps(letter, default=_as_in_lambda).encode()
+    stack.client("s3").put_object(Bucket=bucket, Key=f"{stream_letters.PREFIX}e2e/letter", Body=body)
 
-    [replayed] = json.loads(backbone(stack, "events", "replay", "stream", "--json"))
+    [replayed] = json.loads(backbone(stack, "events", "replay", "streams", "--json"))
 
     assert replayed["event"].startswith(f"{len(numbers)} changes of ")
-    assert json.loads(backbone(stack, "events", "list", "stream", "--json")) == []
+    assert json.loads(backbone(stack, "events", "list", "streams", "--json")) == []
     shown = json.loads(backbone(stack, "identity", "show", alice.address, "--json"))
     assert shown["status"] == "Active"
+
+
+def _as_in_lambda(value: Any) -> Any:
+    """As in Lambda's JSON: bytes as base64, times as seconds."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value.timestamp()
 
 
 def test_housekeeping_is_looked_at(stack: LocalStack) -> None:
@@ -181,7 +194,7 @@ def test_functions_tell_of_themselves_without_naming_anybody(stack: LocalStack, 
 
     def lines() -> list[str]:
         logs = stack.client("logs")
-        groups = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{STACK}-")["logGroups"]
+        groups = logs.describe_log_groups(logGroupNamePrefix=f"/{STACK}/")["logGroups"]
         found = (logs.filter_log_events(logGroupName=group["logGroupName"])["events"] for group in groups)
         return [event["message"] for events in found for event in events]
 

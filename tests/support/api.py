@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from backbone import access_tokens, clock
 from backbone.addresses import Address
 from backbone.caller import Caller
-from backbone.http import Api
+from backbone.http.api import Api, Endpoint
 from backbone.ids import DeviceId
 from tests.support.engine import ADMIN_KEY, DOMAIN
 
@@ -105,7 +105,7 @@ class InProcessApi:
 
     def __init__(self, services: Iterable[str] = SERVICES, *, admin: bool = False) -> None:
         self._admin = admin
-        self._routes: list[tuple[str, str, re.Pattern[str], Any]] = []
+        self._routes: list[tuple[Endpoint, re.Pattern[str], Any]] = []
         for service in services:
             for file in sorted((FUNCTIONS / service).glob("*api.py")):
                 module = importlib.import_module(f"functions.{service}.{file.stem}")
@@ -114,13 +114,22 @@ class InProcessApi:
                     if api.admin is admin:
                         self._add(api, handlers)
         # Fixed segments win over parameters, as in API Gateway.
-        self._routes.sort(key=lambda route: route[1].count("{"))
+        self._routes.sort(key=lambda route: route[0].path.count("{"))
 
     def _add(self, api: Api, handlers: Any) -> None:
         for endpoint in api.endpoints:
             pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", endpoint.path))
             entry_point = "admin" if self._admin else _ENTRY_POINTS.get(endpoint.function, "http")
-            self._routes.append((endpoint.method, endpoint.path, pattern, getattr(handlers, entry_point)))
+            self._routes.append((endpoint, pattern, getattr(handlers, entry_point)))
+
+    def _call(self, function: str, handler: Any, event: dict[str, Any]) -> dict[str, Any]:
+        """Invoke the Lambda function `function`, here its handler."""
+        del function
+        answer: dict[str, Any] = handler(event, None)
+        return answer
+
+    def _token(self, caller: Caller) -> str:
+        return token_of(caller)
 
     def request(
         self,
@@ -142,22 +151,23 @@ class InProcessApi:
             body = json.dumps(json_body).encode()
             sent["content-type"] = "application/json"
         if caller is not None:
-            token = token_of(caller)
+            token = self._token(caller)
         if token is not None:
             sent["authorization"] = f"Bearer {token}"
         sent.update({name.lower(): value for name, value in (headers or {}).items()})
         raw_query = query if isinstance(query, str) else urlencode(query or {}, doseq=True)
-        for route_method, route_path, pattern, handler in self._routes:  # noqa: B007  # used after the break
+        for endpoint, pattern, handler in self._routes:  # noqa: B007  # used after the break
             match = pattern.fullmatch(path)
-            if match and route_method == method:
+            if match and endpoint.method == method:
+                function, route_key = endpoint.function, f"{method} {endpoint.path}"
                 break
         else:
-            route_path, match = "", None
+            match, function, route_key = None, "Admin" if self._admin else "Gateway", "$default"
             service, entry_point = ("admin", "admin") if self._admin else ("gateway", "http")
             handler = getattr(importlib.import_module(f"functions.{service}.handler"), entry_point)
         event = {
             "version": "2.0",
-            "routeKey": f"{method} {route_path}" if match else "$default",
+            "routeKey": route_key,
             "rawPath": path,
             "rawQueryString": raw_query,
             "headers": sent,
@@ -170,7 +180,7 @@ class InProcessApi:
             "body": base64.b64encode(body).decode() if body else None,
             "isBase64Encoded": bool(body),
         }
-        answer = handler(event, None)
+        answer = self._call(function, handler, event)
         headers_out = {name.lower(): value for name, value in answer["headers"].items()}
         for name, values in (answer.get("multiValueHeaders") or {}).items():
             headers_out[name.lower()] = ",".join(values)

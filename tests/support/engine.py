@@ -24,6 +24,7 @@ from moto.ssm.models import ssm_backends
 from backbone import access_tokens, admin_keys, clock, dynamodb
 from backbone.quotas import store as quotas_store
 from backbone.settings import settings
+from functions.devices import oauth_clients
 from tests.support.schema import SERVICES, table_definition
 
 DYNAMODB_LOCAL = (
@@ -37,7 +38,10 @@ TOKEN_KEYS = "/test/token-keys"
 ADMIN_KEYS = "/test/admin-keys"
 ADMIN_KEY = "test"
 PUSH_APP_ID = "org.example.app"
-_MOCKED = ("awslambda", "cloudwatch", "dynamodb", "dynamodbstreams", "events", "logs", "s3", "sns", "sqs", "ssm", "sts")
+_MOCKED = (
+    *("acm", "awslambda", "cloudformation", "cloudwatch", "dynamodb", "dynamodbstreams", "events", "iam", "logs", "s3"),
+    *("sns", "sqs", "ssm", "sts"),
+)
 _endpoint: str | None = None
 
 # moto registers the addresses of all services it knows for every test, and tries them one by one for every call.
@@ -95,6 +99,7 @@ def forget_environment() -> None:
     access_tokens.forget_keys()
     admin_keys.forget_keys()
     quotas_store.tiers.forget()
+    oauth_clients.forget()
 
 
 def use_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> None:

@@ -1,7 +1,7 @@
-"""Streams, outbox, bus and queues in one small loop: brings the events on items to the consumers that want them.
+"""Streams, outbox and bus in one small loop: brings the events on items to the consumers that want them.
 
-Reads the tables' real streams (DynamoDB Local has them) and asks the outbox's own rule which events are new; queues are
-skipped.  The deployed way of an event is tested on the emulator; this one lets whole flows run in this process.
+Reads the tables' real streams (DynamoDB Local has them) and asks the outbox's own rule which events are new.
+The deployed way of an event is tested on the emulator; this one lets whole flows run in this process.
 """
 
 import importlib

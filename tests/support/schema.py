@@ -1,48 +1,26 @@
-"""The tables as deployed: read from infra/storage.yaml, so that tests never run against another schema."""
+"""The tables as deployed: read from the services' templates, so that tests never run against another schema."""
 
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import yaml
+from infra.inventory import inventory, of_type, template_of
 
-STORAGE = Path(__file__).parents[2] / "infra" / "storage.yaml"
-SERVICES = (
-    "challenges",
-    "devices",
-    "relationships",
-    "messages",
-    "synchronization",
-    "tokens",
-    "files",
-    "announcements",
-    "quotas",
-    "push",
-    "overview",
-)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short intrinsic functions, which no test looks at."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, suffix, node: suffix)
-
-
-@lru_cache(maxsize=1)
-def _resources() -> dict[str, Any]:
-    resources: dict[str, Any] = yaml.load(STORAGE.read_text(encoding="utf-8"), _Loader)["Resources"]
-    return resources
+SERVICES = tuple(table.service for table in inventory().tables)
+_KEPT = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
 
 
 def table_definition(service: str, table_name: str, *, with_stream: bool = False) -> dict[str, Any]:
     """The arguments of `create_table` for a service's table."""
-    properties = _resources()[f"{service.capitalize()}Table"]["Properties"]
+    properties = table_properties(service)
     stream = properties.get("StreamSpecification") if with_stream else None
-    kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
     return {
         "TableName": table_name,
         "BillingMode": "PAY_PER_REQUEST",
-        **{name: properties[name] for name in kept if name in properties},
+        **{name: properties[name] for name in _KEPT if name in properties},
         **({"StreamSpecification": {"StreamEnabled": True, **stream}} if stream else {}),
     }
+
+
+def table_properties(service: str) -> dict[str, Any]:
+    """What the template of a service says about its table."""
+    ((_, properties),) = of_type(template_of(service), "AWS::DynamoDB::Table")
+    return properties

@@ -27,7 +27,13 @@ EVENTS: dict[str, type["DomainEvent"]] = {}
 class DomainEvent(BaseModel):
     """Base of all events.  The class name is the event's name on the bus (`detail-type`)."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,  # which end up in a log
+    )
     name: ClassVar[str]
 
     @classmethod

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from chalice.app import Request
 
 from backbone import clock
+from backbone.settings import settings
 
 CORRELATION_ID_LENGTH = 100
 _LINE_BREAKS = re.compile(r"[\r\n]")
@@ -62,7 +63,8 @@ class RawRequest:
 
 def _base_url(request: Request) -> str:
     scheme = request.headers.get("x-forwarded-proto", "https")
-    host = request.headers.get("x-forwarded-host") or request.headers.get("host", "")
+    forwarded = request.headers.get("x-forwarded-host") if settings().trust_forwarded_host else None
+    host = forwarded or request.headers.get("host", "")
     return f"{scheme}://{host}"
 
 

@@ -13,6 +13,7 @@ from chalice.app import Chalice
 
 from backbone.http.api import Api
 from backbone.http.delivery import deliverable
+from backbone.invocations import entry_point
 
 LambdaEvent = dict[str, Any]
 
@@ -57,6 +58,7 @@ def lambda_handler(*apis: Api) -> Callable[[LambdaEvent, Any], dict[str, Any]]:
     for api in apis:
         app.register_blueprint(api)
 
+    @entry_point
     def handle(event: LambdaEvent, lambda_context: Any) -> dict[str, Any]:
         if "requestContext" not in event:
             return {"statusCode": 204}

@@ -85,13 +85,19 @@ def identity_changed_by(record: Mapping[str, Any]) -> Address | None:
 
 
 def log_in_of(record: Mapping[str, Any]) -> LogIn | None:
-    """The log-in that a record of the stream tells of, if it does."""
+    """The log-in that a record of the stream tells of, if it is the first one of its user in this hour."""
     user, before = record.get("NewImage", {}), record.get("OldImage", {})
     if not record["Keys"]["pk"]["S"].startswith(_USER) or _LAST_LOG_IN not in user:
         return None
-    if user[_LAST_LOG_IN] == before.get(_LAST_LOG_IN):
+    at = clock.parse(user[_LAST_LOG_IN]["S"])
+    if _LAST_LOG_IN in before and clock.parse(before[_LAST_LOG_IN]["S"]) >= hour_of(at):
         return None
-    return LogIn(Address(user["address"]["S"]), clock.parse(user[_LAST_LOG_IN]["S"]))
+    return LogIn(Address(user["address"]["S"]), at)
+
+
+def hour_of(instant: datetime) -> datetime:
+    """When its hour began."""
+    return instant.replace(minute=0, second=0, microsecond=0)
 
 
 def some_addresses(start: Item | None) -> tuple[list[Address], Item | None]:

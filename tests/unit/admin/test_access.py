@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from backbone import admin_keys
+from backbone import admin_keys, parameters
 from infra.routes import ADMIN, endpoints
 from tests.support.api import InProcessApi, new_caller, token_of
 from tests.support.engine import put_admin_keys
@@ -257,3 +258,16 @@ def test_a_body_null_does_not_matter(admin: InProcessApi, method: str) -> None:
     id = admin.post(URL, ANNOUNCEMENT).result["id"]
 
     assert admin.request(method, f"{URL}/{id}", json_body=None).status < 300
+
+
+def test_keys_that_cannot_be_read_shut_nobody_out_for_good(
+    admin: InProcessApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 401 would say that the key is wrong."""
+
+    def refuse(name: str, **_: object) -> str:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameter")
+
+    monkeypatch.setattr(parameters, "read", refuse)
+
+    assert admin.get("/api/v1/Tiers").error == (503, "error.platform.unexpected")

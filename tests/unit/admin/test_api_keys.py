@@ -132,7 +132,7 @@ def test_keys_are_read_again_after_a_while(moto: None, monkeypatch: pytest.Monke
         return read()
 
     monkeypatch.setattr(admin_keys, "_read", counted)
-    monkeypatch.setattr("backbone.admin_keys.time.monotonic", lambda: now)
+    monkeypatch.setattr("backbone.parameters.time.monotonic", lambda: now)
     admin_keys.find("test")
     for _ in range(3):
         with pytest.raises(admin_keys.InvalidApiKey):

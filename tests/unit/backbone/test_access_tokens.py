@@ -1,5 +1,6 @@
 """Access tokens against forgers.  Contract: devices.md, section 2.4; http-common.md, section 5.1."""
 
+import json
 import time
 import uuid
 from datetime import timedelta
@@ -7,12 +8,13 @@ from typing import Any
 
 import jwt
 import pytest
+from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from backbone import access_tokens, clock
+from backbone import access_tokens, clock, parameters
 from backbone.access_tokens import Unauthorized, caller_of
 from backbone.settings import settings
-from tests.support.api import new_caller, token_of
+from tests.support.api import InProcessApi, new_caller, token_of
 from tests.support.engine import forged_token, new_token_key, put_token_keys
 
 pytestmark = pytest.mark.usefixtures("moto")
@@ -156,10 +158,110 @@ def test_a_key_added_under_a_running_process_is_found_after_a_short_pause(monkey
     token_of(new_caller())
     caller_of(f"Bearer {token_of(new_caller())}")
     other_private, other_public = new_token_key("second")
-    remembered = dict(access_tokens._keys), dict(access_tokens._loaded_at)
+    monkeypatch.setattr(access_tokens, "forget_keys", lambda: None)
     put_token_keys([other_private, private], [other_public, public])
-    access_tokens._keys.update(remembered[0])
-    access_tokens._loaded_at.update({kind: moment - 31 for kind, moment in remembered[1].items()})
+    let_time_pass(monkeypatch, 31)
     key = jwt.PyJWK(other_private, algorithm="EdDSA").key
 
     assert caller_of(f"Bearer {forged_token(claims(), algorithm='EdDSA', key=key, key_id='second')}")
+
+
+def let_time_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    now = time.monotonic() + seconds
+    monkeypatch.setattr("backbone.parameters.time.monotonic", lambda: now)
+
+
+class Ssm:
+    """Refuses everything, and counts."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def get_parameter(self, **_: Any) -> Any:
+        self.asked += 1
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetParameter")
+
+
+def trouble(monkeypatch: pytest.MonkeyPatch) -> Ssm:
+    """From now on, SSM is in trouble."""
+    ssm = Ssm()
+    monkeypatch.setattr(parameters, "client", lambda: ssm)
+    return ssm
+
+
+def deployed_with(monkeypatch: pytest.MonkeyPatch, *public: dict[str, Any]) -> None:
+    """The function knows these keys from its deployment."""
+    monkeypatch.setenv("BACKBONE_PUBLIC_TOKEN_KEYS", json.dumps({"keys": public}))
+    settings.cache_clear()
+    access_tokens.forget_keys()
+
+
+def test_keys_that_cannot_be_refreshed_go_on_being_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = f"Bearer {token_of(new_caller())}"
+    caller_of(token)
+    ssm = trouble(monkeypatch)
+
+    let_time_pass(monkeypatch, 301)
+
+    assert caller_of(token) == caller_of(token)
+    assert ssm.asked == 1  # and not again with every request
+
+
+def test_without_keys_nobody_is_told_that_his_token_is_wrong(
+    api: InProcessApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """http-common.md §5.4: a 401 makes clients log in again, a 503 makes them try again."""
+    token = token_of(new_caller())
+    access_tokens.forget_keys()
+    ssm = trouble(monkeypatch)
+
+    answers = [api.get("/api/v2/Tokens", token=token), api.post("/api/v2/Challenges", {}, token=token)]
+
+    assert [answer.error for answer in answers] == [(503, "error.platform.unexpected")] * 2
+    assert ssm.asked == 1
+
+
+def test_a_key_that_may_be_new_is_not_refused_while_nobody_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    private, public = new_token_key("known")
+    deployed_with(monkeypatch, public)
+    trouble(monkeypatch)
+    new = forged_token(claims(), algorithm="EdDSA", key=Ed25519PrivateKey.generate(), key_id="new")
+    known = forged_token(claims(), algorithm="EdDSA", key=jwt.PyJWK(private, algorithm="EdDSA").key, key_id="known")
+
+    with pytest.raises(parameters.Unavailable):
+        caller_of(f"Bearer {new}")
+    assert caller_of(f"Bearer {known}")
+
+
+def test_a_key_known_from_the_deployment_costs_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    private, public = new_token_key("known")
+    deployed_with(monkeypatch, public)
+    ssm = trouble(monkeypatch)
+    key = jwt.PyJWK(private, algorithm="EdDSA").key
+
+    assert caller_of(f"Bearer {forged_token(claims(), algorithm='EdDSA', key=key, key_id='known')}")
+    assert ssm.asked == 0
+
+
+def test_a_key_added_after_the_deployment_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, old_public = new_token_key("old")
+    private, public = new_token_key("new")
+    put_token_keys([private], [public, old_public])
+    deployed_with(monkeypatch, old_public)
+    key = jwt.PyJWK(private, algorithm="EdDSA").key
+    asked: list[str] = []
+    read = parameters.read
+
+    def counted(name: str, **options: bool) -> str:
+        asked.append(name)
+        return read(name, **options)
+
+    monkeypatch.setattr(parameters, "read", counted)
+
+    for _ in range(3):
+        assert caller_of(f"Bearer {forged_token(claims(), algorithm='EdDSA', key=key, key_id='new')}")
+        assert problem_of(f"Bearer {forged_token(claims(), algorithm='EdDSA', key=key, key_id='stranger')}")
+
+    assert len(asked) == 1

@@ -40,6 +40,7 @@ from backbone.http import (
 )
 from backbone.ids import ChallengeId
 from backbone.rules import broken_rule
+from backbone.settings import settings
 from tests.support.api import Answer, new_caller, token_of
 from tests.support.engine import BUCKET
 
@@ -482,6 +483,20 @@ def test_a_created_record_has_an_absolute_location(call: Call) -> None:
     answer = call("POST", "/things", body=b'{"requiredText":"a"}', headers=headers)
 
     assert (answer.status, answer.headers["location"]) == (201, "https://b.example/things/1")
+
+
+@pytest.mark.parametrize(("trusted", "host"), [("true", "front.example"), ("false", "b.example")])
+def test_the_forwarded_host_counts_only_where_the_front_is_ours(
+    call: Call, trusted: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """http-common.md §9: `X-Forwarded-Host` of a proxy"""
+    monkeypatch.setenv("BACKBONE_TRUST_FORWARDED_HOST", trusted)
+    settings.cache_clear()
+    headers = {"content-type": "application/json", "host": "b.example", "x-forwarded-host": "front.example"}
+
+    answer = call("POST", "/things", body=b'{"requiredText":"a"}', headers=headers)
+
+    assert answer.headers["location"] == f"https://{host}/things/1"
 
 
 def test_a_valid_token_names_the_caller(call: Call) -> None:

@@ -55,7 +55,7 @@ def test_a_domain_knows_neither_aws_nor_http_nor_the_time(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_stores_speak_to_tables(path: Path) -> None:
-    allowed = ("store", "outbox", "blobs", "gateway", "readmodels")
+    allowed = ("store", "outbox", "blobs", "gateway", "readmodels", "redelivery")
     if any(word in str(path.relative_to(ROOT)) for word in allowed):
         return
 

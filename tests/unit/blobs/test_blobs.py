@@ -100,6 +100,28 @@ class TestPayloads:
         assert answer == {"batchItemFailures": []}
         assert tags_of("messages/MSG1/body") == []
 
+    @pytest.mark.parametrize("code", ["NoSuchKey", "MethodNotAllowed"])
+    def test_a_repeated_batch_may_meet_an_object_that_has_gone_since(
+        self, monkeypatch: pytest.MonkeyPatch, code: str
+    ) -> None:
+        class Gone:
+            """What S3 says without an object, and with a delete marker in its place.  moto fails at both."""
+
+            def delete_object_tagging(self, **_: str) -> None:
+                raise ClientError({"Error": {"Code": code}}, "DeleteObjectTagging")
+
+        item = payloads.attributes("messages", "MSG1", body=LARGE)
+        monkeypatch.setattr(payloads, "client", Gone)
+
+        assert stream({"Records": [record(None, item)]}, None) == {"batchItemFailures": []}
+
+    def test_a_mark_that_may_not_be_taken_away_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Else payloads would stay pending, and expire, for want of a right."""
+        item = payloads.attributes("messages", "MSG1", body=LARGE)
+        monkeypatch.setattr(payloads, "confirm", _fail)
+
+        assert stream({"Records": [record(None, item)]}, None)["batchItemFailures"] != []
+
     def test_the_object_goes_with_its_item_and_may_be_gone_already(self) -> None:
         item = payloads.attributes("messages", "MSG1", body=LARGE)
 
@@ -116,3 +138,17 @@ class TestPayloads:
 
         assert exists("messages/MSG1/body")
         assert tags_of("messages/MSG1/body") != []
+
+    def test_a_record_that_comes_again_after_the_object_has_gone_does_no_harm(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A stream repeats all from the first failed record on: what was kept and removed since is told again."""
+
+        class Bucket:
+            def delete_object_tagging(self, **_: str) -> None:
+                raise ClientError({"Error": {"Code": "NoSuchKey"}}, "DeleteObjectTagging")
+
+        monkeypatch.setattr(payloads, "client", Bucket)  # moto does not know this error
+        came = record(None, {"blob": {"messages/MSG1/body"}})
+
+        assert stream({"Records": [came]}, None) == {"batchItemFailures": []}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cli import status
+from infra.inventory import inventory
 
 WELL: dict[str, Any] = {
     "health": "Healthy",
@@ -14,6 +15,7 @@ WELL: dict[str, Any] = {
         {"queue": "tokens", "waiting": 5, "inWork": 2},
         {"queue": "tokens-dead-letters", "waiting": 0, "inWork": 0},
     ],
+    "streamDeadLetters": 0,
     "jobs": [{"job": "b-deletion", "failed": 0}, {"job": "b-reminders", "failed": None}],
 }
 
@@ -29,7 +31,8 @@ def test_waiting_events_and_idle_functions_are_no_problem() -> None:
         ({"functions": [{"function": "b-tokens", "state": "missing"}]}, "b-tokens is missing"),
         ({"functions": [{"function": "b-tokens", "state": "Failed"}]}, "b-tokens is Failed"),
         ({"tables": [{"table": "tokens", "state": "ARCHIVED"}]}, "table tokens is ARCHIVED"),
-        ({"queues": [{"queue": "x-dead-letters", "waiting": 1, "inWork": 1}]}, "2 dead letters in x-dead-letters"),
+        ({"queues": [{"queue": "dead-letters", "waiting": 1, "inWork": 1}]}, "2 dead letters"),
+        ({"streamDeadLetters": 2}, "2 dead letters of streams"),
         ({"jobs": [{"job": "b-deletion", "failed": 3}]}, "b-deletion has failed for 3"),
     ],
 )
@@ -39,8 +42,9 @@ def test_everything_else_is_told(change: dict[str, Any], problem: str) -> None:
 
 def test_the_last_run_of_a_job_is_read_from_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [
-        (1_000, '{"event_id":390932,"message":"deletions begun","count":1,"failed":1}'),
-        (3_000, '{"event_id":390932,"message":"deletions begun","count":4,"failed":0}'),
+        (1_000, '{"event_id":390932,"message":"deletions begun","service":"deletion","count":1,"failed":1}'),
+        (3_000, '{"event_id":390932,"message":"deletions begun","service":"deletion","count":4,"failed":0}'),
+        (4_000, '{"event_id":390930,"message":"reminders sent","service":"reminders","count":9,"failed":9}'),
         (3_001, "REPORT RequestId: x"),
         (2_000, '{"event_id":390931,"message":"deletion failed"}'),
     ]
@@ -53,12 +57,13 @@ def test_the_last_run_of_a_job_is_read_from_its_log(monkeypatch: pytest.MonkeyPa
             assert operation == "filter_log_events"
             return self
 
-        def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        def paginate(self, **asked: Any) -> list[dict[str, Any]]:
+            assert asked["logGroupName"] == "/b/devices"
             return [{"events": [{"timestamp": at, "message": message} for at, message in lines]}]
 
     monkeypatch.setattr(status, "client", lambda service: Logs())
 
-    assert status._job("b-deletion") == {
+    assert status._job("b", next(one for one in inventory().functions if one.name == "deletion")) == {
         "job": "b-deletion",
         "lastRunAt": "1970-01-01T00:00:03.000Z",
         "done": 4,

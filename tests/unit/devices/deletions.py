@@ -49,7 +49,7 @@ def begun(caller: Caller) -> DeletionProcess:
 
 
 def deliver(to: Consumers, event: DomainEvent) -> None:
-    """Hand an event to a service as its queue does."""
+    """Hand an event to a service as the bus does."""
     to.handle(EventEnvelope.of(event, clock.now()))
 
 

@@ -1,6 +1,7 @@
 """OAuth clients over the Admin API.  Contract: admin-api.md, sections 3, 5 and 19 (Clients)."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.api import Answer, InProcessApi
 from tests.support.builders import TIER, given_client, given_identity, given_tier
 from tests.support.keys import ClientKey
 from tests.unit.devices.deletions import everything
-from tests.unit.devices.journeys import caller_of, log_in, outcome, register
+from tests.unit.devices.journeys import caller_of, let_time_pass, log_in, outcome, register
 
 CLIENTS = "/api/v1/Clients"
 INPUT_CANNOT_BE_PARSED = (400, "error.platform.inputCannotBeParsed")
@@ -263,6 +264,27 @@ def test_the_first_client_of_a_new_backbone_finds_the_tiers_it_must_have(admin: 
 
 
 # Secrets --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_former_secret_and_a_deleted_client_are_good_for_five_seconds_at_most(
+    admin: InProcessApi, api: InProcessApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/decisions/log-in.md; a new secret is good at once."""
+    create(admin, clientId="one", clientSecret="old")
+    username = register(api, ClientKey.new(), clientId="one", clientSecret="old").result["device"]["username"]
+
+    def with_secret(secret: str) -> int:
+        return log_in(api, username, client_id="one", client_secret=secret).status
+
+    assert with_secret("old") == 200
+    admin.patch(f"{CLIENTS}/one/ChangeSecret", {"newSecret": "new"})
+    assert [with_secret(secret) for secret in ("old", "new", "wrong")] == [200, 200, 401]
+    assert with_secret("old") == 401  # this process has met the new one
+    admin.delete(f"{CLIENTS}/one")
+    assert with_secret("new") == 200
+
+    let_time_pass(monkeypatch, timedelta(seconds=6))
+    assert with_secret("new") == 401
 
 
 def test_a_secret_is_changed_at_once(admin: InProcessApi, api: InProcessApi) -> None:

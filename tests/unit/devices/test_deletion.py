@@ -2,7 +2,7 @@
 events.md, section 6."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,26 @@ from backbone.caller import Caller
 from backbone.consumers import Consumers
 from backbone.events.devices import IdentityDeleted, IdentityDeletionCancelled, IdentityToBeDeleted
 from backbone.ids import TierId
+from backbone.invocations import InvocationFailed
 from functions.devices import audit_log as audit_log_rules
-from functions.devices import deletion_jobs, deletion_process, deletion_process_store, domain, handler
+from functions.devices import (
+    deletion_items,
+    deletion_jobs,
+    deletion_process,
+    deletion_process_store,
+    deletion_store,
+    domain,
+    handler,
+)
 from functions.devices.audit_log import hash_of
 from functions.devices.client_store import ClientStore
 from functions.devices.consumers import consumers
 from functions.devices.deletion_items import process_key
 from functions.devices.deletion_process import DELETING_SERVICES, DeletionProcess, DeletionProcessStatus
+from functions.devices.deletion_store import Deletion, DeletionStore, Due
 from functions.devices.feature_flags import FeatureFlags
 from functions.devices.feature_flags_store import FeatureFlagsStore
+from functions.devices.job_store import JobStore
 from functions.devices.store import DeviceStore
 from functions.devices.user_store import UserStore
 from tests.support.builders import given_client, given_device, given_identity
@@ -146,11 +157,62 @@ def test_one_identity_that_fails_does_not_hold_up_the_others(monkeypatch: pytest
 def test_a_job_that_runs_out_of_time_is_started_again() -> None:
     for _ in range(3):
         started(given_owner(), 0)
-    answers = iter([True, False])
+    answers = iter([True, False, False])
 
     with pytest.raises(deletion_jobs.OutOfTime):
-        deletion_jobs.delete_due(now=clock.now(), tokens_valid_for=NO_TOKENS, has_time=lambda: next(answers))
-    assert deletion_jobs.delete_due(now=clock.now(), tokens_valid_for=NO_TOKENS).done == 2
+        deletion_jobs.delete_due(
+            now=clock.now(), tokens_valid_for=NO_TOKENS, has_time=lambda: next(answers, False), run="today"
+        )
+    assert deletion_jobs.delete_due(now=clock.now(), tokens_valid_for=NO_TOKENS, run="today").done == 2
+
+
+def test_a_job_goes_on_where_it_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would never come to an end otherwise, once there are more processes than a run can look at."""
+    monkeypatch.setattr(deletion_store, "_PAGE", 2)
+    now = clock.now()
+    for _ in range(40):
+        started(given_owner(), 14, now=now)
+    looked: list[str] = []
+    find = DeletionStore.find_all
+
+    def watched(store: DeletionStore, wanted: Sequence[Due]) -> list[Deletion]:
+        looked.extend(due.process_id for due in wanted)
+        return find(store, wanted)
+
+    monkeypatch.setattr(DeletionStore, "find_all", watched)
+    rounds = 0
+    while True:
+        chances = iter([True] * 20)
+        rounds += 1
+        try:
+            deletion_jobs.remind(now=now + 3 * DAY, has_time=lambda: next(chances, False), run="today")  # noqa: B023
+            break
+        except deletion_jobs.OutOfTime:
+            assert rounds < 10
+
+    assert len(set(looked)) == 40
+    assert rounds > 1
+    assert len(looked) < 40 + rounds * deletion_items.DUE_PARTS * 2  # what a part had begun with, once more
+    looked.clear()
+    deletion_jobs.remind(now=now + 4 * DAY, run="tomorrow")
+    assert len(looked) == 40
+
+
+def test_lambdas_attempts_at_one_event_are_one_run() -> None:
+    started(given_owner(), 14)
+
+    class Over:
+        def get_remaining_time_in_millis(self) -> int:
+            return 0
+
+    moments_ago = clock.now() - timedelta(seconds=1)
+    started(given_owner(), 3, now=moments_ago)
+    with pytest.raises(InvocationFailed, match="OutOfTime"):
+        handler.remind({"id": "this event"}, Over())
+
+    places, _ = JobStore().stopped_at("reminders", "this event")
+    assert {} in places.values()
+    assert JobStore().stopped_at("reminders", "another event") == ({}, 0)
 
 
 def test_reminders_come_once_each() -> None:

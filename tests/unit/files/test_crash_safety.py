@@ -3,11 +3,9 @@
 Each test ends a request between two steps, as a crash would, and looks at what is left.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from backbone import dynamodb, payloads
 from backbone.dynamodb import Item, Table, encode
@@ -15,9 +13,9 @@ from backbone.encoding import to_base64url
 from backbone.quotas import Allowance
 from backbone.settings import settings
 from functions.blobs.handler import stream
+from infra.inventory import MAIN, template
 from tests.support.api import InProcessApi, new_caller
 from tests.support.engine import BUCKET
-from tests.support.schema import _Loader
 from tests.unit.files.uploads import CONTENT, FILES, form, post, upload
 
 PENDING = [{"Key": "state", "Value": "pending"}]
@@ -155,12 +153,11 @@ def test_a_change_of_the_item_leaves_the_objects_alone(api: InProcessApi) -> Non
     assert list(objects().values()) == [[]]
 
 
-def test_pending_objects_expire_after_a_day() -> None:
+def test_pending_objects_expire_when_no_queue_knows_of_them_any_more() -> None:
     """files.md Checklist: housekeeping removes […] blobs without metadata (the bucket's lifecycle does)"""
-    resources = yaml.load(Path("infra/storage.yaml").read_text(encoding="utf-8"), _Loader)["Resources"]
-    rules = resources["PayloadBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    rules = template(MAIN)["Resources"]["PayloadBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
 
     assert any(
-        rule.get("TagFilters") == PENDING and rule["ExpirationInDays"] == 1 and rule["Status"] == "Enabled"
+        rule.get("TagFilters") == PENDING and rule["ExpirationInDays"] == 14 and rule["Status"] == "Enabled"
         for rule in rules
     )

@@ -11,20 +11,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import yaml
 
 from backbone import clock
 from backbone.caller import Caller
 from backbone.dynamodb import client, decode
 from backbone.settings import settings
 from functions.challenges.domain import LIFETIME
+from infra.inventory import MAIN, template
 from tests.support.api import InProcessApi, new_caller
 from tests.support.builders import given_announcement, given_device, given_identity
-from tests.support.schema import SERVICES, STORAGE, _Loader
+from tests.support.schema import SERVICES, table_properties
 
 NOW = clock.now()
 THIRTY_DAYS = timedelta(days=30)
-RESOURCES: dict[str, Any] = yaml.load(STORAGE.read_text(encoding="utf-8"), _Loader)["Resources"]
+BUCKET: dict[str, Any] = template(MAIN)["Resources"]["PayloadBucket"]["Properties"]
 
 
 def items(service: str) -> list[dict[str, Any]]:
@@ -43,20 +43,18 @@ def thirty_days_after(instant: datetime) -> set[int]:
 
 @pytest.mark.parametrize("service", sorted(set(SERVICES) - {"overview"}))  # a copy, whose items go with the original
 def test_every_table_removes_what_has_ended(service: str) -> None:
-    properties = RESOURCES[f"{service.capitalize()}Table"]["Properties"]
-
-    assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert table_properties(service)["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
 
 def test_the_bucket_removes_contents_that_never_got_a_record() -> None:
     """admin-api.md §15.3: then blobs without metadata row"""
-    rules = {rule["Id"]: rule for rule in RESOURCES["PayloadBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]}
+    rules = {rule["Id"]: rule for rule in BUCKET["LifecycleConfiguration"]["Rules"]}
 
     assert rules["remove-payloads-without-an-item"] == {
         "Id": "remove-payloads-without-an-item",
         "Status": "Enabled",
         "TagFilters": [{"Key": "state", "Value": "pending"}],
-        "ExpirationInDays": 1,
+        "ExpirationInDays": 14,
     }
 
 

@@ -8,16 +8,33 @@ import pytest
 from infra import alarms, dashboard
 from infra.alarms import KINDS, STACK, rendered
 from infra.build import ROOT
-from infra.inventory import Function, Inventory, InventoryError, Queue, _own_name, inventory
+from infra.inventory import (
+    Function,
+    Inventory,
+    InventoryError,
+    Queue,
+    Table,
+    _own_name,
+    inventory,
+    services,
+    template_of,
+)
 
 RUNBOOK = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 HEADINGS = set(re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE))
-ALARMS = alarms.alarms(inventory())
+ALARMS = {
+    name: alarm
+    for stack in (alarms.shared_template(), *map(alarms.template, services()))
+    for name, alarm in stack["Resources"].items()
+}
 
 
 def test_the_generated_templates_are_fresh() -> None:
     assert [file.name for file, text in rendered().items() if file.read_text(encoding="utf-8") != text] == []
-    assert alarms.not_passed_on(inventory()) == []
+
+
+def test_what_everybody_gets_is_free() -> None:
+    assert len(alarms.shared_template()["Resources"]) <= alarms.FREE_ALARMS
 
 
 def test_every_kind_of_alarm_has_its_entry_in_the_runbook_and_every_entry_its_alarms() -> None:
@@ -48,14 +65,28 @@ def test_every_function_is_watched_and_shown(function: Function) -> None:
 
 @pytest.mark.parametrize("queue", inventory().queues, ids=lambda queue: queue.name)
 def test_every_queue_is_watched_and_shown(queue: Queue) -> None:
-    assert (f"{queue.id}Waiting" if queue.is_dead_letters else f"{queue.id}QueueLate") in ALARMS
+    assert (f"{queue.id}Waiting" if queue.is_dead_letters else f"{queue.id}Wait") in ALARMS
     assert f"${{StackName}}-{queue.name}" in _dashboard()
 
 
-@pytest.mark.parametrize("table", inventory().tables)
-def test_every_table_is_watched_and_shown(table: str) -> None:
-    assert {f"{table}ReadsThrottled", f"{table}WritesThrottled"} <= set(ALARMS)
-    assert f"${{{table}}}" in _dashboard()
+def test_every_service_nests_its_alarms_and_gives_them_its_table() -> None:
+    for service in services():
+        nested = template_of(service)["Resources"]["Alarms"]["Properties"]
+        wanted = {"StackName": {"Ref": "StackName"}, "AlarmTopic": {"Ref": "AlarmTopic"}}
+        wanted |= {"Table": {"Ref": "Table"}} if inventory().of(service).tables else {}
+        assert (service, nested) == (service, {"TemplateURL": alarms.NAME, "Parameters": wanted})
+
+
+@pytest.mark.parametrize("table", inventory().tables, ids=lambda table: table.service)
+def test_every_table_and_every_index_is_watched_and_shown(table: Table) -> None:
+    watched = [
+        alarm["Properties"].get("Dimensions", []) for alarm in alarms.template(table.service)["Resources"].values()
+    ]
+    for index in (None, *table.indexes):
+        name = {"Name": "TableName", "Value": {"Ref": "Table"}}
+        dimensions = [name, *([{"Name": "GlobalSecondaryIndexName", "Value": index}] if index else [])]
+        assert watched.count(dimensions) == len(("reads", "writes"))
+    assert f"${{StackName}}-{table.service}${{{table.id}TableSuffix}}" in _dashboard()
 
 
 def test_the_dashboard_is_json_and_fits_the_page() -> None:
@@ -68,7 +99,7 @@ def test_the_dashboard_is_json_and_fits_the_page() -> None:
 
 def test_alarms_wake_somebody_and_say_when_it_is_over() -> None:
     for alarm in ALARMS.values():
-        assert alarm["Properties"]["AlarmActions"] == alarm["Properties"]["OKActions"] == [{"Ref": "AlarmTopicArn"}]
+        assert alarm["Properties"]["AlarmActions"] == alarm["Properties"]["OKActions"] == [{"Ref": "AlarmTopic"}]
 
 
 def test_requests_that_are_told_to_wait_are_not_slow() -> None:
@@ -80,12 +111,12 @@ def test_requests_that_are_told_to_wait_are_not_slow() -> None:
 
 @pytest.mark.parametrize("name", [None, "tokens", {"Fn::Sub": "tokens"}, {"Ref": "X"}])
 def test_what_is_not_named_after_the_stack_is_told(name: object) -> None:
-    with pytest.raises(InventoryError, match="TokensQueue has to be named after the stack"):
-        _own_name("TokensQueue", name)
+    with pytest.raises(InventoryError, match=r"(TokensQueue|X) has to be named after the stack"):
+        _own_name("TokensQueue", name, {"Resources": {"X": {"Properties": {"FunctionName": "tokens"}}}})
 
 
 def test_a_function_with_everything_has_every_alarm() -> None:
-    everything = Function("All", "all", 30, frozenset({"DynamoDB", "Schedule"}))
+    everything = Function("All", "all", "all", "functions.all.handler.http", 30, frozenset({"DynamoDB", "Schedule"}))
 
     found = alarms.alarms(Inventory((everything,), (), ()))
 

@@ -247,7 +247,7 @@ def test_recent_messages_are_found_while_the_index_lags(moto: None, monkeypatch:
 
 
 def test_a_message_to_many_that_is_still_being_stored_is_looked_at_later(moto: None) -> None:
-    """data-model.md, messages: the event goes back to its queue"""
+    """data-model.md, messages: the event comes again"""
     sender, recipient = new_caller(), new_caller()
     relationship_id = RelationshipId.new()
     message = given_message(sender, [recipient], relationship_ids=[relationship_id], created_at=clock.now())

@@ -183,7 +183,7 @@ def test_who_had_decomposed_before_the_deletion_still_sees_nothing(circle: Circl
 def test_a_decomposition_that_comes_after_the_deletion_hides_nothing_from_others(
     circle: Circle, initiator: str
 ) -> None:
-    """docs/events.md: queues keep no order; the deleted one had decomposed, or his peer"""
+    """docs/events.md: events come in no order; the deleted one had decomposed, or his peer"""
     received, written = circle.sent(), circle.answered()
     left(circle.r1, circle.s, circle.to_r1, "ReadyForDeletion")
 

@@ -1,7 +1,7 @@
 """How the overview follows the identities: whatever comes twice, late or in another order, it ends up the same."""
 
 import itertools
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -97,6 +97,35 @@ def test_a_log_in_is_shown_and_never_an_earlier_one(engine: str) -> None:
         row = shown()
         assert row is not None
         assert row.last_login_at == LATER + timedelta(hours=1)
+
+
+def test_of_the_log_ins_of_an_hour_the_first_one_is_noted(engine: str) -> None:
+    """docs/decisions/overview.md: what is shown is less than an hour too early."""
+    identity = given_identity(ADDRESS, tier_id=BASIC)
+    first, second = given_device(identity), given_device(identity)
+    follow(identity_record(identity))
+    hour = datetime(2026, 1, 2, 3, tzinfo=UTC)
+
+    def shown_after(device: DeviceAndUser, minutes: int) -> datetime | None:
+        follow(log_in(device, hour + timedelta(minutes=minutes)))
+        row = shown()
+        return row.last_login_at if row else None
+
+    assert shown_after(first, 5) == hour + timedelta(minutes=5)
+    assert shown_after(first, 10) == hour + timedelta(minutes=5)
+    assert shown_after(second, 15) == hour + timedelta(minutes=5)
+    assert shown_after(first, 60) == hour + timedelta(minutes=60)
+
+
+def test_a_second_log_in_of_a_device_within_an_hour_costs_nothing(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = given_identity(ADDRESS, tier_id=BASIC)
+    device = given_device(identity)
+    hour = datetime(2026, 1, 2, 3, tzinfo=UTC)
+    log_in(device, hour)
+    again = log_in(device, hour + timedelta(minutes=59))
+    monkeypatch.setattr(projection, "store", None)  # nobody may use it
+
+    assert follow(again) == []
 
 
 def test_a_log_in_that_comes_before_its_identity_is_not_lost(engine: str) -> None:

@@ -1,4 +1,4 @@
-"""News of one identity that are handled at the same time, as shards of a stream, a queue and a rebuild may do."""
+"""News of one identity that are handled at the same time, as shards of a stream, the bus and a rebuild may do."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -68,5 +68,5 @@ def again(device: RegisteredDevice) -> RegisteredDevice | None:
 
 
 def happens(event: DomainEvent) -> None:
-    """As the queue brings it."""
+    """As the bus brings it."""
     consumers.handle(EventEnvelope.of(event, clock.now()))

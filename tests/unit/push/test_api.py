@@ -198,8 +198,8 @@ def test_a_test_notification_takes_nothing_else(api: InProcessApi, body: bytes) 
 
 def test_a_test_notification_must_fit_on_the_bus(api: InProcessApi) -> None:
     """A limit of ours: the event carries it."""
-    fits = api.post(f"{PATH}/SendTestNotification", "x" * (100 * 1024 - 2), caller=new_caller())
-    too_large = api.post(f"{PATH}/SendTestNotification", "x" * (100 * 1024 - 1), caller=new_caller())
+    fits = api.post(f"{PATH}/SendTestNotification", "x" * (16 * 1024 - 2), caller=new_caller())
+    too_large = api.post(f"{PATH}/SendTestNotification", "x" * (16 * 1024 - 1), caller=new_caller())
 
     assert fits.status == 204
     assert too_large.error == INVALID

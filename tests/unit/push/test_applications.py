@@ -8,9 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from backbone import custom_resource
+from backbone.observability import logger
 from functions.push import applications
 from functions.push.application_store import ApplicationStore
-from functions.push.applications import CredentialsInvalid
+from functions.push.applications import Application
 from functions.push.handler import set_up_applications
 
 pytestmark = pytest.mark.slow
@@ -30,12 +31,21 @@ def answers(moto: None, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str,
     return told
 
 
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The lines of the log."""
+    written: list[dict[str, Any]] = []
+    handler = logger.registered_handler
+    monkeypatch.setattr(handler, "emit", lambda record: written.append(json.loads(handler.format(record))))
+    return written
+
+
 def put(place: str, value: str, path: str = PATH) -> None:
     boto3.client("ssm").put_parameter(Name=f"{path}/{place}", Value=value, Type="SecureString", Overwrite=True)
 
 
-def request(kind: str, stack: str = "backbone") -> None:
-    properties = {"Stack": stack, "CredentialsPath": f"/{stack}/push-credentials", "Version": "1"}
+def request(kind: str, stack: str = "backbone", version: int = 1) -> None:
+    properties = {"Stack": stack, "CredentialsPath": f"/{stack}/push-credentials", "Version": str(version)}
     set_up_applications({"RequestType": kind, "ResourceProperties": properties}, None)
 
 
@@ -80,7 +90,7 @@ def test_without_credentials_there_are_no_apps(answers: list[Any]) -> None:
 
 def test_without_credentials_sns_is_not_asked(answers: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """There are regions in which SNS has no mobile push."""
-    monkeypatch.setattr(ApplicationStore, "_existing", lambda _: pytest.fail("SNS was asked"))
+    monkeypatch.setattr(ApplicationStore, "existing", lambda _: pytest.fail("SNS was asked"))
 
     request("Create")
 
@@ -93,7 +103,7 @@ def test_a_stack_can_be_deleted_even_if_its_applications_cannot(
     def refuse(_: ApplicationStore) -> None:
         raise ClientError({"Error": {"Code": "AuthorizationError"}}, "ListPlatformApplications")
 
-    monkeypatch.setattr(ApplicationStore, "_existing", refuse)
+    monkeypatch.setattr(ApplicationStore, "existing", refuse)
 
     request("Delete")
 
@@ -108,8 +118,8 @@ def test_an_update_follows_the_credentials(answers: list[Any]) -> None:
     boto3.client("ssm").delete_parameter(Name=f"{PATH}/fcm/goes")
     changed = FCM.replace("secret", "another secret")
     put("fcm/stays", changed)
-    request("Update")
-    request("Update")
+    request("Update", version=2)
+    request("Update", version=3)
 
     assert in_sns() == {"app/GCM/backbone_stays": {"PlatformCredential": changed}}
 
@@ -138,27 +148,79 @@ def test_stacks_leave_each_others_applications_alone(answers: list[Any]) -> None
         ("fcm/an/app", FCM, "fcm/an/app: neither"),
     ],
 )
-def test_a_mistake_stops_the_deployment_and_changes_nothing(
-    answers: list[Any], place: str, value: str, mistake: str
+def test_a_mistake_concerns_its_own_app_alone(
+    answers: list[Any], place: str, value: str, mistake: str, lines: list[dict[str, Any]]
 ) -> None:
     put("fcm/good", FCM)
     put(place, value)
 
     request("Create")
 
-    ((status, reason, _),) = answers
-    assert status == "FAILED"
-    assert reason.startswith(f"CredentialsInvalid: {mistake}")
-    assert "secret" not in reason
-    assert in_sns() == {}
+    ((status, _, data),) = answers
+    assert status == "SUCCESS"
+    refused = json.loads(data["Refused"])
+    assert list(refused) == [place]
+    assert refused[place].startswith(mistake.removeprefix(f"{place}: "))
+    assert json.loads(data["AppIds"]) == {"fcm": ["good"], "apns": []}
+    assert list(in_sns()) == ["app/GCM/backbone_good"]
+    assert [line["app"] for line in lines if line["event_id"] == 613189] == [place]
+    assert "secret" not in json.dumps([data, lines])
+
+
+def test_an_app_with_a_mistake_goes_on_with_its_former_credentials(answers: list[Any]) -> None:
+    put("fcm/app", FCM)
+    request("Create")
+    put("fcm/app", "no json")
+
+    request("Update", version=2)
+
+    assert in_sns() == {"app/GCM/backbone_app": {"PlatformCredential": FCM}}
+    assert json.loads(answers[-1][2]["AppIds"])["fcm"] == ["app"]
+    assert list(json.loads(answers[-1][2]["Refused"])) == ["fcm/app"]
+
+
+def test_an_app_that_sns_refuses_takes_no_other_down(answers: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    put("apns/bad", APNS)
+    put("fcm/good", FCM)
+    set_up = ApplicationStore._put
+
+    def refuse(store: ApplicationStore, application: Application, existing: Any) -> None:
+        if application.name.endswith("bad"):
+            raise ClientError({"Error": {"Code": "InvalidParameter", "Message": "secret"}}, "CreatePlatformApplication")
+        set_up(store, application, existing)
+
+    monkeypatch.setattr(ApplicationStore, "_put", refuse)
+
+    request("Create")
+
+    ((status, _, data),) = answers
+    assert (status, json.loads(data["AppIds"])) == ("SUCCESS", {"fcm": ["good"], "apns": []})
+    assert json.loads(data["Refused"]) == {"apns/bad": "SNS refuses it: InvalidParameter"}
+
+
+def test_coming_back_from_a_failed_update_needs_neither_credentials_nor_sns(
+    answers: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CloudFormation asks for the former version then; if that failed, too, the stack could not be updated any more."""
+    put("fcm/app", FCM)
+    request("Create")
+
+    def refuse(_: ApplicationStore) -> None:
+        raise ClientError({"Error": {"Code": "AuthorizationError"}}, "ListPlatformApplications")
+
+    monkeypatch.setattr(ApplicationStore, "existing", refuse)
+    put("fcm/app", "no json")
+    request("Update", version=2)
+    request("Update", version=1)
+
+    assert [status for status, _, _ in answers] == ["SUCCESS", "FAILED", "SUCCESS"]
+    assert answers[2][2] == answers[0][2]
 
 
 def test_credentials_show_in_no_representation() -> None:
     found = applications.read({"fcm/app": FCM}, "backbone")
 
     assert "secret" not in repr(found)
-    with pytest.raises(CredentialsInvalid):
-        applications.read({"fcm/app": ""}, "backbone")
 
 
 def test_an_empty_invocation_warms_it_up(answers: list[Any]) -> None:

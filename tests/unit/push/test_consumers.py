@@ -1,11 +1,9 @@
 """Which event notifies whom of what.  Contract: devices.md, sections 12.2 and 16; events.md, sections 3.2, 3.3, 10."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from backbone import clock
 from backbone.addresses import Address
@@ -23,11 +21,11 @@ from backbone.events.synchronization import DatawalletModified, ExternalEventCre
 from backbone.events.texts import TextInLanguage
 from backbone.events.tokens import TokenLocked
 from backbone.ids import AnnouncementId, DeviceId, ExternalEventId, IdentityDeletionProcessId, TokenId
+from backbone.invocations import InvocationFailed
 from functions.push.consumers import consumers
 from functions.push.domain import Environment, Platform
 from functions.push.handler import consume
 from functions.push.mailbox_store import MailboxStore
-from infra.build import ROOT
 from tests.support.api import InProcessApi, new_caller
 from tests.unit.push.provider import Provider
 from tests.unit.push.scenes import (
@@ -308,29 +306,16 @@ def test_a_listener_that_is_not_there_loses_its_registration(sns: Provider) -> N
     assert MailboxStore().peek(device.device_id) is None
 
 
-def test_an_event_that_failed_goes_back_to_the_queue_and_no_other(sns: Provider) -> None:
-    """docs/events.md: Q -.->|5 failures| dead-letter queue"""
+def test_an_event_that_failed_fails_its_invocation_and_is_done_when_it_comes_again(sns: Provider) -> None:
+    """docs/events.md: a failed invocation is repeated"""
     identity = someone()
-    device, other = registered(identity), registered(someone())
+    device = registered(identity)
     sns.failing.add(handle_of(device))
-    events = [token_locked(identity.address), token_locked(other.address)]
-    bodies = [{"detail": EventEnvelope.of(event, clock.now()).to_dict()} for event in events]
-    records = [
-        {"messageId": str(number), "body": json.dumps(body), "eventSource": "aws:sqs"}
-        for number, body in enumerate(bodies)
-    ]
+    event = {"detail": EventEnvelope.of(token_locked(identity.address), clock.now()).to_dict()}
 
-    first = consume({"Records": records}, None)
+    with pytest.raises(InvocationFailed):
+        consume(event, None)
     sns.failing.clear()
-    second = consume({"Records": records[:1]}, None)
+    consume(event, None)
 
-    assert first == {"batchItemFailures": [{"itemIdentifier": "0"}]}
-    assert second == {"batchItemFailures": []}
-    assert sns.handles() == sorted([handle_of(device), handle_of(other)])
-
-
-def test_the_queue_gets_what_the_consumer_wants() -> None:
-    """infra/events.yaml is the machine-readable half of docs/events.md"""
-    rules = yaml_parse((ROOT / "infra" / "events.yaml").read_text())["Resources"]
-
-    assert set(rules["PushRule"]["Properties"]["EventPattern"]["detail-type"]) == set(consumers.reactions)
+    assert sns.handles() == [handle_of(device)]

@@ -37,7 +37,7 @@ def given_receiver(status: str = "Active") -> Caller:
 
 
 def happens(event: DomainEvent, *, to: Caller) -> None:
-    """Synchronization reacts; what its head carries then reaches push, twice, as queues deliver."""
+    """Synchronization reacts; what its head carries then reaches push, twice, as the bus may deliver it."""
     synchronization.handle(EventEnvelope.of(event, clock.now()))
     head = Table(settings().synchronization_table).get({"pk": to.address, "sk": "HEAD"})
     for envelope in carried_by(head) * 2:

@@ -1,4 +1,4 @@
-"""What the tests of this folder do again and again: one function per step of a client, and of the queue."""
+"""What the tests of this folder do again and again: one function per step of a client, and of the bus."""
 
 import uuid
 from collections.abc import Iterable, Iterator

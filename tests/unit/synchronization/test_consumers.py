@@ -3,7 +3,7 @@
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +13,6 @@ from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.events import DomainEvent, EventEnvelope, carried_by
 from backbone.events.files import FileOwnershipClaimed, FileOwnershipLocked
-from backbone.events.messages import MessageCreated
 from backbone.events.relationships import (
     PeerDeleted,
     PeerDeletionCancelled,
@@ -26,6 +25,7 @@ from backbone.events.relationships import (
 )
 from backbone.events.tokens import TokenLocked
 from backbone.ids import FileId, IdentityDeletionProcessId, RelationshipId, RelationshipTemplateId, TokenId
+from backbone.invocations import InvocationFailed
 from backbone.readmodels import relationships
 from functions.synchronization.handler import consume
 from functions.synchronization.store import SyncStore
@@ -487,89 +487,19 @@ def test_the_feed_begins_before_the_datawallet(api: InProcessApi) -> None:
     assert [event["index"] for event in sync(api, caller)] == [0]
 
 
-def records(*events: tuple[DomainEvent, datetime]) -> dict[str, Any]:
-    """A batch as the queue delivers it."""
-    return {
-        "Records": [
-            {
-                "messageId": f"m{number}",
-                "eventSource": "aws:sqs",
-                "body": json.dumps({"detail": EventEnvelope.of(event, time).to_dict()}),
-            }
-            for number, (event, time) in enumerate(events)
-        ]
-    }
+def delivered(event: DomainEvent, time: datetime) -> dict[str, Any]:
+    """An event as the bus delivers it."""
+    return {"detail": EventEnvelope.of(event, time).to_dict()}
 
 
-def test_a_batch_is_handled_in_the_order_of_its_causes(api: InProcessApi) -> None:
-    """events.md §8: relationship events being visible before the first message event of that relationship"""
-    one, other, relationship = given_two(api, "Active")
-    message, change = (
-        message_to((other.address, relationship)),
-        status_changed(relationship, "Active", one.address, other.address),
-    )
-    now = clock.now()
-
-    answer = consume(records((message, now), (change, now - timedelta(seconds=1))), None)
-
-    assert answer == {"batchItemFailures": []}
-    assert [type for type, _ in fed(api, other)] == ["RelationshipStatusChanged", "MessageReceived"]
-
-
-def test_what_fails_in_a_batch_comes_back_alone(api: InProcessApi) -> None:
+def test_an_event_that_cannot_be_handled_fails_its_invocation(api: InProcessApi) -> None:
     """events.md §1.3: A new implementation should make all of them idempotent by a stable event id"""
     owner = given_owner(api)
-    batch = records((status_changed(RELATIONSHIP, "Pending", PEER, owner.address), clock.now()))
-    batch["Records"].append({"messageId": "bad", "eventSource": "aws:sqs", "body": "{}"})
+    event = delivered(status_changed(RELATIONSHIP, "Pending", PEER, owner.address), clock.now())
 
-    answer = consume(batch, None)
+    with pytest.raises(InvocationFailed):
+        consume({"detail": {}}, None)
+    for _ in range(2):
+        consume(event, None)
 
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert len(fed(api, owner)) == 1
-
-
-def test_a_status_that_changes_while_a_message_is_handled_does_not_leave_it_blocked(
-    api: InProcessApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """synchronization.md §4: the *current* status of the relationship (…) is read, atomically with the creation"""
-    one, other, relationship = given_two(api, "Pending")
-    message = message_to((other.address, relationship))
-    commit, accepted = SyncStore._commit, False
-
-    def accept_just_before(self: SyncStore, change: Any) -> None:
-        nonlocal accepted
-        if change.premise and not accepted:
-            accepted = True
-            becomes(relationship, "Active")
-            tell(status_changed(relationship, "Active", other.address, one.address))
-        commit(self, change)
-
-    monkeypatch.setattr(SyncStore, "_commit", accept_just_before)
-
-    tell(message)
-
-    assert accepted
-    assert fed(api, other) == [("MessageReceived", {"id": message.message_id})]
-
-
-def test_messages_to_several_recipients_survive_a_crash_in_between(
-    api: InProcessApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """events.md §8: exactly-once creation"""
-    _, other, relationship = given_two(api, "Active")
-    _, third, second_relationship = given_two(api, "Active")
-    message: MessageCreated = message_to((other.address, relationship), (third.address, second_relationship))
-    commit = SyncStore._commit
-
-    def crash_for_third(self: SyncStore, change: Any) -> None:
-        if change.head.owner == third.address:
-            raise ConnectionError
-        commit(self, change)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SyncStore, "_commit", crash_for_third)
-        with pytest.raises(ConnectionError):
-            tell(message)
-    tell(message)
-
-    assert len(fed(api, other)) == len(fed(api, third)) == 1
