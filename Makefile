@@ -28,7 +28,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 OFFICIAL := tests/e2e/official
-SOURCES := app.py cli functions layers infra tests
+SOURCES := app.py cli functions layers infra sdk tests
 
 .DEFAULT_GOAL := help
 .PHONY: help run logs delete-identities demo test quick check bench faults build deploy remove chalice-package format lock routes clean
@@ -47,7 +47,7 @@ $(VENV)/ready: requirements-dev.txt
 	@echo "installing Python packages into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install -qq --disable-pip-version-check --requirement requirements-dev.txt
-	@$(PY) -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable . --editable ./sdk
 	@touch $@
 
 $(OFFICIAL)/node_modules/ready: $(OFFICIAL)/package-lock.json

@@ -19,8 +19,8 @@ from infra.build import BUILD, ROOT, TARGETS, build
 _PYTHON = sys.executable
 _UVX = str(Path(_PYTHON).with_name("uvx"))
 _SAM_CLI = "aws-sam-cli==1.170.0"
-_TYPED = ["backbone", "cli", "functions", "infra", "tests.client"]
-_SOURCES = ["app.py", "cli", "functions", "layers", "infra", "tests"]
+_TYPED = ["backbone", "cli", "functions", "infra", "enmeshed"]
+_SOURCES = ["app.py", "cli", "functions", "layers", "infra", "sdk", "tests"]
 _TEMPLATES = [
     "template.yaml",
     *sorted(str(file.relative_to(ROOT)) for where in ("functions/*", "infra") for file in ROOT.glob(f"{where}/*.yaml")),

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from enmeshed import Events
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
-from tests.client.device.events import SyncResult
+from tests.people import Identity
 
 SAMPLES = 25
 GIVE_UP_SECONDS = 10
@@ -43,18 +43,18 @@ def delays() -> list[Delay]:
 
 
 def _relate(alice: Identity, bob: Identity) -> None:
-    template = alice.device.create_template({})
-    bob.device.request_relationship(bob.device.load_template(template.reference.truncated()), {})
+    template = alice.device.templates.create({})
+    bob.device.relationships.request(bob.device.templates.load(template.reference.truncated), {})
     (request,) = _wait(alice).relationships
-    alice.device.accept(request.id)
+    alice.device.relationships.accept(request.id)
     _wait(bob)
 
 
-def _wait(identity: Identity) -> SyncResult:
+def _wait(identity: Identity) -> Events:
     began = time.monotonic()
     while time.monotonic() - began < GIVE_UP_SECONDS:
         result = identity.device.sync()
-        if result.events:
+        if result:
             return result
         time.sleep(0.02)
     raise AssertionError("no external event")
@@ -63,9 +63,12 @@ def _wait(identity: Identity) -> SyncResult:
 def _sample(circumstances: str, alice: Identity, bob: Identity) -> Delay:
     seconds = []
     for number in range(SAMPLES):
-        bob.device.send_message([alice.address], {"number": number})
+        bob.device.messages.send([alice.address], {"number": number})
         began = time.monotonic()
-        while alice.device.api.post("/SyncRuns", {"type": "ExternalEventSync", "duration": 0})["status"] != "Created":
+        while (
+            alice.device.connection.post("/SyncRuns", {"type": "ExternalEventSync", "duration": 0})["status"]
+            != "Created"
+        ):
             if time.monotonic() - began > GIVE_UP_SECONDS:
                 raise AssertionError("no external event")
             time.sleep(0.01)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from enmeshed import Account
+from enmeshed.protocol.challenges import sign_challenge
+from enmeshed.protocol.crypto import SignatureKeyPair
 from tests.bench.world import CLIENT, World, credentials_of, token_of
-from tests.client import Device, Identity
-from tests.client.challenges import sign_challenge
-from tests.client.crypto import SignatureKeyPair
+from tests.people import Identity
 
 KILOBYTE = base64.urlsafe_b64encode(b"x" * 900).decode().rstrip("=")
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -39,7 +40,7 @@ class Scenario:
     cpu_target_ms: float = 5.0
 
 
-def _as(device: Device, method: str, path: str, expect: int = 200, **options: Any) -> Request:
+def _as(device: Account, method: str, path: str, expect: int = 200, **options: Any) -> Request:
     return Request(method, path, expect, {"token": token_of(device), **options})
 
 
@@ -60,7 +61,7 @@ def _new_event(world: World) -> None:
     world.pump.deliver()
 
 
-def _start_run(world: World, kind: str = "ExternalEventSync", device: Device | None = None) -> str:
+def _start_run(world: World, kind: str = "ExternalEventSync", device: Account | None = None) -> str:
     # Expires at once: it can be used all the same, and does not stand in the way of the next one.
     body = {"type": kind, "duration": 0}
     options: dict[str, Any] = {
@@ -124,7 +125,7 @@ def register_device(world: World) -> Request:
     """A second device."""
     device = world.alice.device
     challenge = world.api.post("/api/v2/Challenges", {}, token=token_of(device)).result
-    body = {"devicePassword": "password", "signedChallenge": sign_challenge(challenge, device.account.admin_key)}
+    body = {"devicePassword": "password", "signedChallenge": sign_challenge(challenge, device.session.admin_key)}
     return _as(device, "POST", "/api/v2/Devices", 201, json_body=body)
 
 

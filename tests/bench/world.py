@@ -10,9 +10,10 @@ from backbone.addresses import Address
 from backbone.caller import Caller
 from backbone.ids import DeviceId
 from backbone.observability import logger
+from enmeshed import Account
+from enmeshed.http import Credentials
 from functions.devices.admin_clients import NewClient, create_client
-from tests.client import Device, Identity
-from tests.client.http import Credentials
+from tests.people import Identity
 from tests.support.api import InProcessApi
 from tests.support.api import token_of as issue_token
 from tests.support.engine import create_tables, environment, forget_environment, new_token_key
@@ -44,24 +45,24 @@ class World:
         return other
 
 
-def token_of(device: Device) -> str:
+def token_of(device: Account) -> str:
     """A valid token of a device."""
-    return issue_token(Caller(Address(device.address), DeviceId(device.id), CLIENT[0]))
+    return issue_token(Caller(Address(device.address), DeviceId(device.device_id), CLIENT[0]))
 
 
-def credentials_of(device: Device) -> Credentials:
+def credentials_of(device: Account) -> Credentials:
     """The log-in of a device."""
-    assert device.api.credentials is not None
-    return device.api.credentials
+    assert device.connection.credentials is not None
+    return device.connection.credentials
 
 
-def relate(templator: Device, requestor: Device, pump: EventPump) -> str:
+def relate(templator: Account, requestor: Account, pump: EventPump) -> str:
     """An active relationship; its id."""
-    template = templator.create_template({"purpose": "bench"})
-    requestor.request_relationship(requestor.load_template(template.reference.truncated()), {"from": "bench"})
+    template = templator.templates.create({"purpose": "bench"})
+    requestor.relationships.request(requestor.templates.load(template.reference.truncated), {"from": "bench"})
     pump.deliver()
     (request,) = templator.sync().relationships
-    templator.accept(request.id)
+    templator.relationships.accept(request.id)
     pump.deliver()
     requestor.sync()
     return request.id

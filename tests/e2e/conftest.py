@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
+from tests.people import Identity
 
 ResultT = TypeVar("ResultT")
 PATIENCE_SECONDS = 15
@@ -53,11 +53,11 @@ def eventually(what: str, ask: Callable[[], ResultT | None]) -> ResultT:
 
 def relate(templator: Identity, requestor: Identity) -> str:
     """An active relationship between two identities; its id."""
-    template = templator.device.create_template({"purpose": "test"})
-    requestor.device.request_relationship(
-        requestor.device.load_template(template.reference.truncated()), {"from": "requestor"}
+    template = templator.device.templates.create({"purpose": "test"})
+    requestor.device.relationships.request(
+        requestor.device.templates.load(template.reference.truncated), {"from": "requestor"}
     )
     request = eventually("the request", lambda: templator.device.sync().relationships)[0]
-    templator.device.accept(request.id)
+    templator.device.relationships.accept(request.id)
     eventually("the acceptance", lambda: requestor.device.sync().relationships)
     return request.id

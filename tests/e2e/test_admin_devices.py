@@ -11,11 +11,11 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from enmeshed.errors import BackboneError
 from infra.local.stack import ADMIN_KEY, CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
-from tests.client.errors import ClientError
 from tests.e2e.conftest import eventually
 from tests.e2e.test_deletion import _delete_identities as delete_identities
+from tests.people import Identity
 from tests.support.keys import ClientKey
 
 PROCESSES = "/Identities/Self/DeletionProcesses"
@@ -60,12 +60,12 @@ def test_the_life_of_a_client(stack: LocalStack, operator: Operator) -> None:
 
     first = Identity.create(stack.base_url, app, made["clientSecret"])
     secret = operator.ask("PATCH", f"{path}/ChangeSecret", {"newSecret": ""})["clientSecret"]
-    with pytest.raises(ClientError):
+    with pytest.raises(BackboneError):
         Identity.create(stack.base_url, app, made["clientSecret"])
     tier = operator.ask("GET", path)["defaultTier"]
     operator.ask("PUT", path, {"defaultTier": tier, "maxIdentities": 2})
     second = Identity.create(stack.base_url, app, secret)
-    with pytest.raises(ClientError, match="clientReachedIdentitiesLimit"):
+    with pytest.raises(BackboneError, match="clientReachedIdentitiesLimit"):
         Identity.create(stack.base_url, app, secret)
     (listed,) = [client for client in operator.ask("GET", "/Clients") if client["clientId"] == app]
     assert (listed["numberOfIdentities"], listed["maxIdentities"]) == (2, 2)
@@ -76,7 +76,7 @@ def test_the_life_of_a_client(stack: LocalStack, operator: Operator) -> None:
 
     operator.ask("DELETE", path, status=204)
     assert operator.ask("GET", path, status=404) == "recordNotFound"
-    with pytest.raises(ClientError):
+    with pytest.raises(BackboneError):
         Identity.create(stack.base_url, app, secret)
     for identity in (first, second):
         assert operator.ask("GET", f"/Identities/{identity.address}")["clientId"] == app
@@ -90,7 +90,7 @@ def test_a_limit_set_while_identities_register_holds(stack: LocalStack, operator
     def register(_: int) -> bool:
         try:
             Identity.create(stack.base_url, made["clientId"], made["clientSecret"])
-        except ClientError as refusal:
+        except BackboneError as refusal:
             if "clientReachedIdentitiesLimit" in str(refusal):
                 return False
             raise
@@ -139,7 +139,7 @@ def test_deletion_processes_are_seen_to_their_end(stack: LocalStack, operator: O
     identity = Identity.create(stack.base_url, CLIENT_ID, CLIENT_SECRET)
     path = f"/Identities/{identity.address}"
     before = operator.tier("Queued for Deletion")["numberOfIdentities"]
-    process = identity.device.api.post(PROCESSES, json={"lengthOfGracePeriodInDays": 0})
+    process = identity.device.connection.post(PROCESSES, json={"lengthOfGracePeriodInDays": 0})
 
     (listed,) = operator.ask("GET", f"{path}/DeletionProcesses")
     shown = operator.ask("GET", f"{path}/DeletionProcesses/{process['id']}")

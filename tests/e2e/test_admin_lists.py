@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from enmeshed.protocol.encoding import utc_now
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
-from tests.client.encoding import utc_now
 from tests.e2e.conftest import eventually, relate
 from tests.e2e.test_admin import operator
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 LARGE = {"large": "x" * 400_000}
@@ -33,7 +33,7 @@ def listed(stack: LocalStack, path: str, **query: Any) -> Any:
 def test_relationships_of_an_identity(stack: LocalStack, pair: tuple[Identity, Identity, str]) -> None:
     """admin-api.md §19: `GET /Relationships?participant=` sorted, `requestedBy` Self/Peer; without one -> 400"""
     alice, bob, relationship_id = pair
-    relationship = bob.device.api.get(f"/Relationships/{relationship_id}")
+    relationship = bob.device.connection.get(f"/Relationships/{relationship_id}")
 
     [of_alice] = eventually(
         "her relationship", lambda: listed(stack, "Relationships", participant=alice.address)["result"]
@@ -49,8 +49,8 @@ def test_relationships_of_an_identity(stack: LocalStack, pair: tuple[Identity, I
         "status": "Active",
         "creationDate": relationship["createdAt"],
         "answeredAt": relationship["auditLog"][1]["createdAt"],
-        "createdByDevice": bob.device.id,
-        "answeredByDevice": alice.device.id,
+        "createdByDevice": bob.device.device_id,
+        "answeredByDevice": alice.device.device_id,
     }
     with operator(stack) as client:
         assert client.get("/api/v1/Relationships").status_code == 400
@@ -59,8 +59,8 @@ def test_relationships_of_an_identity(stack: LocalStack, pair: tuple[Identity, I
 def test_messages_of_an_identity(stack: LocalStack, pair: tuple[Identity, Identity, str]) -> None:
     """admin-api.md §19: `GET /Messages?participant=&type=Incoming|Outgoing` -> 200; `type=InvalidType` -> 400"""
     alice, bob, relationship_id = pair
-    sent = [alice.device.send_message([bob.address], {"number": n}).id for n in range(3)]
-    sent_back = bob.device.send_message([alice.address], LARGE).id
+    sent = [alice.device.messages.send([bob.address], {"number": n}).id for n in range(3)]
+    sent_back = bob.device.messages.send([alice.address], LARGE).id
 
     outgoing = listed(stack, "Messages", participant=alice.address, type="Outgoing", PageSize=2)
     incoming = listed(stack, "Messages", participant=alice.address, type="Incoming")
@@ -82,7 +82,7 @@ def test_tokens_of_an_identity(stack: LocalStack, pair: tuple[Identity, Identity
     /Tokens/TOKANonExistingIdxxx/ResetAccessFailedCount` -> 404; on a locked token -> 204"""
     alice, bob, _ = pair
     for content in ({"small": 1}, LARGE):
-        alice.device.create_token(content, expires_at=utc_now() + timedelta(minutes=5))
+        alice.device.tokens.create(content, expires_at=utc_now() + timedelta(minutes=5))
 
     tokens = eventually(
         "both tokens",
@@ -103,7 +103,7 @@ def test_a_list_larger_than_a_function_may_answer(stack: LocalStack, new_identit
     """admin-api.md §3.2: Tokens: everything on one page (docs/decisions/large-responses.md)"""
     carol = new_identity()
     for _ in range(2):
-        carol.device.create_token({"huge": 2_500_000 * "x"}, expires_at=utc_now() + timedelta(minutes=5))
+        carol.device.tokens.create({"huge": 2_500_000 * "x"}, expires_at=utc_now() + timedelta(minutes=5))
 
     def sizes() -> list[int] | None:
         with operator(stack) as client:

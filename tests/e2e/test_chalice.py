@@ -13,8 +13,8 @@ import pytest
 from infra.build import ROOT
 from infra.local.ports import free_port
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
 from tests.e2e.conftest import eventually, relate
+from tests.people import Identity
 
 STAGE = "besides"
 START_SECONDS = 60
@@ -71,11 +71,11 @@ def test_a_message_sent_through_it_arrives(base_url: str) -> None:
     alice, bob = (Identity.create(base_url, CLIENT_ID, CLIENT_SECRET) for _ in range(2))
     relate(alice, bob)
 
-    sent = alice.device.send_message([bob.address], {"text": "hello"})
+    sent = alice.device.messages.send(bob.address, {"text": "hello"})
 
     (received,) = eventually("the message", lambda: bob.device.sync().messages)
     assert (received.id, received.content) == (sent.id, {"text": "hello"})
-    file = alice.device.upload_file(b"content" * 1000)
+    file = alice.device.files.upload(b"content" * 1000)
     assert alice.device.files.download(file) == b"content" * 1000
 
 

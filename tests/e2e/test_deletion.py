@@ -10,8 +10,8 @@ from typing import Any
 from backbone.dynamodb import decode
 from infra.build import ROOT
 from infra.local.stack import LocalStack
-from tests.client import Identity
 from tests.e2e.conftest import eventually, relate
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 SCRIPTS = Path(__file__).parent / "official"
@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 120
 
 
 def _start(identity: Identity, days: float = 0) -> Any:
-    return identity.device.api.post(PROCESSES, json={"lengthOfGracePeriodInDays": days})
+    return identity.device.connection.post(PROCESSES, json={"lengthOfGracePeriodInDays": days})
 
 
 COMMAND = [sys.executable, "-m", "cli", "deletion", "run", "--timeout", str(TIMEOUT_SECONDS)]
@@ -57,13 +57,13 @@ def test_nothing_of_a_deleted_identity_is_left(stack: LocalStack, new_identity: 
     alice, bob = new_identity(), new_identity()
     second = alice.add_device()
     relate(alice, bob)
-    alice.device.api.post("/Challenges")
+    alice.device.connection.post("/Challenges")
     modification = {"objectIdentifier": "o", "collection": "c", "type": "Create", "datawalletVersion": 1}
-    items = list(alice.device.api.items("/Datawallet/Modifications"))
+    items = list(alice.device.connection.items("/Datawallet/Modifications"))
     index = items[-1]["index"] if items else None
     large = {**modification, "encryptedPayload": "A" * 60_000}
-    alice.device.api.post("/Datawallet/Modifications", json={"localIndex": index, "modifications": [large]})
-    alice.device.create_template({"purpose": "test"})
+    alice.device.connection.post("/Datawallet/Modifications", json={"localIndex": index, "modifications": [large]})
+    alice.device.templates.create({"purpose": "test"})
     bucket = stack.environment()["BACKBONE_PAYLOAD_BUCKET"]
     s3 = stack.client("s3")
     prefix = "synchronization/DWM"
@@ -73,7 +73,7 @@ def test_nothing_of_a_deleted_identity_is_left(stack: LocalStack, new_identity: 
     _start(alice)
     _delete_identities(stack)
 
-    usernames = [device.api.credentials.username for device in (alice.device, second)]
+    usernames = [device.connection.credentials.username for device in (alice.device, second)]
 
     def is_gone() -> bool:
         traces = [alice.address, *usernames]
@@ -105,12 +105,12 @@ def test_the_functions_of_the_jobs_do_their_work(stack: LocalStack, new_identity
         answer = stack.client("lambda").invoke(FunctionName=f"backbone-{function}", Payload='{"source": "aws.events"}')
         assert "FunctionError" not in answer, answer["Payload"].read()
 
-    reminded = alice.device.api.get(f"{PROCESSES}/{process['id']}")
+    reminded = alice.device.connection.get(f"{PROCESSES}/{process['id']}")
     assert reminded["gracePeriodReminder3SentAt"] is not None
-    username = carol.device.api.credentials.username
+    username = carol.device.connection.credentials.username
 
     def is_deleted() -> bool:
-        answer = alice.device.api.get("/Identities/IsDeleted", {"username": username}, anonymous=True)
+        answer = alice.device.connection.get("/Identities/IsDeleted", {"username": username}, anonymous=True)
         return bool(answer["deletionDate"] > process["createdAt"])
 
     eventually("the deletion", is_deleted)

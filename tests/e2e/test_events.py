@@ -18,8 +18,8 @@ from backbone.ids import DeviceId
 from backbone.settings import settings
 from functions.push.mailbox_store import MailboxStore
 from infra.local.stack import LocalStack
-from tests.client import Identity
 from tests.e2e.conftest import PATIENCE_SECONDS
+from tests.people import Identity
 from tests.unit.push.sse import Listening
 
 SCRIPTS = Path(__file__).parent / "official"
@@ -60,7 +60,7 @@ class Listener:
 @contextmanager
 def listening(identity: Identity, url: str) -> Iterator[Listener]:
     """A device that listens, once its connection is open."""
-    command = ["node", "listen.cjs", url, identity.device.api.token]
+    command = ["node", "listen.cjs", url, identity.device.connection.token]
     process = subprocess.Popen(command, cwd=SCRIPTS, stdout=subprocess.PIPE, text=True)
     try:
         listener = Listener(process)
@@ -80,7 +80,7 @@ def post(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     dynamodb.client.cache_clear()
 
     def put(identity: Identity) -> bool:
-        device, event_id = Listening(DeviceId(identity.device.id)), str(time.monotonic_ns())
+        device, event_id = Listening(DeviceId(identity.device.device_id)), str(time.monotonic_ns())
         return MailboxStore().post(device, event_name="ExternalEventCreated", event_id=event_id, now=clock.now())
 
     yield put
@@ -114,7 +114,7 @@ def test_the_stream_is_where_the_reference_has_it_too(
 ) -> None:
     """operations.md: SSE is reachable under the Consumer API host at `/api/v1/sse` and `/api/v2/sse` in production
     layout.  §2.1: sse-server, host port 8092"""
-    authorized = {"authorization": f"Bearer {new_identity().device.api.token}"}
+    authorized = {"authorization": f"Bearer {new_identity().device.connection.token}"}
 
     for base_url in (stack.base_url, stack.events_url):
         stream = httpx.get(base_url + path, headers=authorized)

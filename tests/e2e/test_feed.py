@@ -7,8 +7,8 @@ That something does *not* come is shown by something that was caused later and h
 from collections.abc import Callable
 from typing import Any
 
-from tests.client import Identity
 from tests.e2e.conftest import eventually, relate
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 Event = tuple[str, str]
@@ -16,7 +16,7 @@ Event = tuple[str, str]
 
 def take_events(identity: Identity) -> list[Event]:
     """Everything in the feed, processed successfully: type and the one id of the payload."""
-    api = identity.device.api
+    api = identity.device.connection
     taken: list[Event] = []
     while run := api.post("/SyncRuns", {"type": "ExternalEventSync"})["syncRun"]:
         events = list(api.items(f"/SyncRuns/{run['id']}/ExternalEvents"))
@@ -41,21 +41,21 @@ def events_until(identity: Identity, wanted: Event) -> list[Event]:
 
 def request(templator: Identity, requestor: Identity) -> str:
     """A pending relationship; its id."""
-    template = templator.device.api.post("/RelationshipTemplates", {"content": "AA", "expiresAt": None})
+    template = templator.device.connection.post("/RelationshipTemplates", {"content": "AA", "expiresAt": None})
     body = {"relationshipTemplateId": template["id"], "creationContent": "AA"}
-    relationship: str = requestor.device.api.post("/Relationships", body)["id"]
+    relationship: str = requestor.device.connection.post("/Relationships", body)["id"]
     return relationship
 
 
 def act(identity: Identity, relationship: str, action: str) -> Any:
     """A transition."""
-    return identity.device.api.put(f"/Relationships/{relationship}/{action}", {})
+    return identity.device.connection.put(f"/Relationships/{relationship}/{action}", {})
 
 
 def send(sender: Identity, *recipients: Identity) -> str:
     """A message; its id."""
     to = [{"address": recipient.address, "encryptedKey": "A" * 200} for recipient in recipients]
-    message: str = sender.device.api.post("/Messages", {"body": "AA", "recipients": to})["id"]
+    message: str = sender.device.connection.post("/Messages", {"body": "AA", "recipients": to})["id"]
     return message
 
 
@@ -163,7 +163,7 @@ def test_every_recipient_gets_one_event_and_the_sender_none(new_identity: NewIde
     received = ("MessageReceived", message)
     for recipient in (bob, carol):
         assert [event for event in events_until(recipient, received) if event[0] == "MessageReceived"] == [received]
-        recipient.device.api.get(f"/Messages/{message}")
+        recipient.device.connection.get(f"/Messages/{message}")
     answer = send(bob, alice)
     assert events_until(alice, ("MessageReceived", answer)) == [("MessageReceived", answer)]
 
@@ -178,23 +178,23 @@ def test_other_recipients_are_unaffected_by_a_fully_decomposed_relationship_of_o
         act(identity, with_bob, "Decompose")
 
     def is_hidden_from_bob() -> bool:
-        return bob.device.api.request("GET", f"/Messages/{message}").status == 404
+        return bob.device.connection.request("GET", f"/Messages/{message}").status == 404
 
     eventually("the end of Bob's view", is_hidden_from_bob)
     pseudonym = "did:e:localhost:dids:3a29ae5c1f591bbd9a2aaa"
-    shown = [entry["address"] for entry in alice.device.api.get(f"/Messages/{message}")["recipients"]]
+    shown = [entry["address"] for entry in alice.device.connection.get(f"/Messages/{message}")["recipients"]]
     assert shown == [pseudonym, carol.address]
-    assert carol.device.api.get(f"/Messages/{message}")["createdBy"] == alice.address
+    assert carol.device.connection.get(f"/Messages/{message}")["createdBy"] == alice.address
 
 
 def test_the_last_allocation_is_told_once_to_the_templates_creator(new_identity: NewIdentity) -> None:
     """events.md §10: last allocation of a template -> creator gets RelationshipTemplateAllocationsExhausted once"""
     alice, bob = new_identity(), new_identity()
     body = {"content": "AA", "expiresAt": None, "maxNumberOfAllocations": 1}
-    template = alice.device.api.post("/RelationshipTemplates", body)["id"]
+    template = alice.device.connection.post("/RelationshipTemplates", body)["id"]
 
     for _ in range(2):
-        bob.device.api.get(f"/RelationshipTemplates/{template}")
+        bob.device.connection.get(f"/RelationshipTemplates/{template}")
     relationship = request(alice, bob)
 
     seen = events_until(alice, ("RelationshipStatusChanged", relationship))

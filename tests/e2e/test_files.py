@@ -14,12 +14,12 @@ from backbone.addresses import Address, anonymised_address
 from backbone.events import DomainEvent, EventEnvelope
 from backbone.events.devices import IdentityDeleted
 from backbone.ids import IdentityDeletionProcessId
+from enmeshed.http import Response
+from enmeshed.protocol.encoding import b64u, iso, utc_now
 from infra.local.stack import LocalStack
-from tests.client import Identity
-from tests.client.encoding import b64u, iso, utc_now
-from tests.client.http import Response
 from tests.e2e.conftest import eventually
 from tests.e2e.test_races import at_once, losers
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 MIB = 1024 * 1024
@@ -34,7 +34,7 @@ def upload(identity: Identity, content: bytes, **headers: str) -> Response:
         "encryptedProperties": b64u(b"properties"),
     }
     files = [("content", ("cipher.bin", content, "application/octet-stream"))]
-    return identity.device.api.request("POST", "/Files", files=files, data=fields, headers=headers)
+    return identity.device.connection.request("POST", "/Files", files=files, data=fields, headers=headers)
 
 
 def objects_of(stack: LocalStack, file_id: str) -> list[str]:
@@ -51,7 +51,7 @@ def test_every_size_comes_back_unchanged(new_identity: NewIdentity, size: int) -
     content = bytes(range(256)) * (size // 256) + bytes(size % 256)
 
     created = upload(alice, content).result
-    downloaded = bob.device.api.request("GET", f"/Files/{created['id']}")
+    downloaded = bob.device.connection.request("GET", f"/Files/{created['id']}")
 
     assert created["cipherSize"] == size
     assert (downloaded.status, downloaded.headers["content-type"]) == (200, "application/octet-stream")
@@ -64,7 +64,8 @@ def test_large_contents_are_fetched_from_s3_without_a_token(stack: LocalStack, n
     created = upload(alice, bytes(5 * MIB)).result
 
     redirect = httpx.get(
-        f"{stack.base_url}/api/v2/Files/{created['id']}", headers={"authorization": f"Bearer {alice.device.api.token}"}
+        f"{stack.base_url}/api/v2/Files/{created['id']}",
+        headers={"authorization": f"Bearer {alice.device.connection.token}"},
     )
     content = httpx.get(redirect.headers["location"])
 
@@ -102,10 +103,10 @@ def test_the_objects_go_with_the_file(stack: LocalStack, new_identity: NewIdenti
     created = upload(alice, b"x" * 100).result
     assert len(objects_of(stack, created["id"])) == 1
 
-    alice.device.api.delete(f"/Files/{created['id']}")
+    alice.device.connection.delete(f"/Files/{created['id']}")
 
     eventually("the removal of the content", lambda: not objects_of(stack, created["id"]))
-    assert alice.device.api.request("GET", f"/Files/{created['id']}").status == 404
+    assert alice.device.connection.request("GET", f"/Files/{created['id']}").status == 404
 
 
 def test_the_old_owner_hears_of_a_claim_and_of_a_lock(new_identity: NewIdentity) -> None:
@@ -116,7 +117,7 @@ def test_the_old_owner_hears_of_a_claim_and_of_a_lock(new_identity: NewIdentity)
 
     attempt(bob, claimed["id"], claimed["ownershipToken"])
     attempt(carol, locked["id"], "wrong")
-    carol.device.api.post(f"/Files/{doubted['id']}/ValidateOwnershipToken", {"ownershipToken": "wrong"})
+    carol.device.connection.post(f"/Files/{doubted['id']}/ValidateOwnershipToken", {"ownershipToken": "wrong"})
 
     seen: list[tuple[str, Any]] = []
 
@@ -138,7 +139,7 @@ def test_the_old_owner_hears_of_a_claim_and_of_a_lock(new_identity: NewIdentity)
 
 def raw_events(identity: Identity) -> list[dict[str, Any]]:
     """What is on the sync feed, without acting on it."""
-    api = identity.device.api
+    api = identity.device.connection
     started = api.post("/SyncRuns", {"type": "ExternalEventSync", "duration": 60})
     if started["syncRun"] is None:
         return []
@@ -152,7 +153,9 @@ def raw_events(identity: Identity) -> list[dict[str, Any]]:
 
 def attempt(identity: Identity, file_id: str, token: str) -> Response:
     """Claim a file."""
-    return identity.device.api.request("PATCH", f"/Files/{file_id}/ClaimOwnership", json={"ownershipToken": token})
+    return identity.device.connection.request(
+        "PATCH", f"/Files/{file_id}/ClaimOwnership", json={"ownershipToken": token}
+    )
 
 
 def test_two_identities_claim_the_same_file(new_identity: NewIdentity) -> None:
@@ -176,12 +179,12 @@ def test_a_claim_meets_the_deletion(new_identity: NewIdentity) -> None:
 
         claim, deletion = at_once(
             partial(attempt, bob, created["id"], created["ownershipToken"]),
-            partial(alice.device.api.request, "DELETE", f"/Files/{created['id']}"),
+            partial(alice.device.connection.request, "DELETE", f"/Files/{created['id']}"),
         )
 
         assert deletion.status == 204
         assert claim.status in (200, 404)
-        assert alice.device.api.request("GET", f"/Files/{created['id']}").status == 404
+        assert alice.device.connection.request("GET", f"/Files/{created['id']}").status == 404
 
 
 def test_the_deletion_of_an_identity_takes_its_files(stack: LocalStack, new_identity: NewIdentity) -> None:
@@ -197,10 +200,10 @@ def test_the_deletion_of_an_identity_takes_its_files(stack: LocalStack, new_iden
     publish(stack, deleted)
 
     eventually("the removal of the content", lambda: not objects_of(stack, own["id"]))
-    assert bob.device.api.request("GET", f"/Files/{own['id']}").status == 404
+    assert bob.device.connection.request("GET", f"/Files/{own['id']}").status == 404
 
     def creator() -> str:
-        return str(bob.device.api.get(f"/Files/{given_away['id']}/metadata")["createdBy"])
+        return str(bob.device.connection.get(f"/Files/{given_away['id']}/metadata")["createdBy"])
 
     eventually("the pseudonym of the creator", lambda: creator() == anonymised_address("localhost"))
 
@@ -222,10 +225,10 @@ def test_the_python_client_hands_a_file_over(new_identity: NewIdentity) -> None:
     content = bytes(range(256)) * 10
     file = alice.device.files.upload(content, title="photo")
 
-    at_bob = bob.device.files.load_reference(file.reference.truncated())
+    at_bob = bob.device.files.load(file.reference.truncated)
 
     assert bob.device.files.download(at_bob) == content
     assert at_bob.metadata.title == "photo"
     assert attempt(bob, file.id, str(file.ownership_token)).status == 200
-    eventually("the news of the claim", lambda: alice.device.sync().events)
+    eventually("the news of the claim", lambda: alice.device.sync())
     assert alice.device.files.get(file.id).owner == bob.address

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.local.stack import LocalStack
 from infra.routes import endpoints
-from tests.client import Identity
+from tests.people import Identity
 from tests.support.engine import forged_token
 
 NewIdentity = Callable[[], Identity]
@@ -77,7 +77,7 @@ def test_no_body_makes_an_endpoint_fail(somebody: Identity, method: str, path: s
     """http-common.md §4: whatever cannot be bound is 400; nothing is ever a 500"""
     for content_type in ("application/json", "text/plain"):
         for body in BODIES:
-            answer = somebody.device.api.request(
+            answer = somebody.device.connection.request(
                 method, concrete(path), content=body, headers={"content-type": content_type}
             )
             assert answer.status < 500, (body[:40], answer.body)
@@ -91,7 +91,7 @@ def test_no_body_makes_an_endpoint_fail(somebody: Identity, method: str, path: s
 )
 def test_no_id_makes_an_endpoint_fail(somebody: Identity, method: str, path: str, value: str) -> None:
     """http-common.md §11: a malformed id is 400 invalidPropertyValue"""
-    answer = somebody.device.api.request(method, concrete(path, value), json={})
+    answer = somebody.device.connection.request(method, concrete(path, value), json={})
 
     assert answer.status in (400, 404, 414), (answer.status, answer.body)
 
@@ -101,7 +101,7 @@ def test_no_id_makes_an_endpoint_fail(somebody: Identity, method: str, path: str
 )
 @pytest.mark.parametrize(("method", "path"), [case for case in ENDPOINTS if case[0] == "GET"])
 def test_no_query_makes_an_endpoint_fail(somebody: Identity, method: str, path: str, query: str) -> None:
-    answer = somebody.device.api.request(method, f"{concrete(path)}?{query}")
+    answer = somebody.device.connection.request(method, f"{concrete(path)}?{query}")
 
     assert answer.status < 500, answer.body
 
@@ -119,7 +119,7 @@ def test_an_endpoint_with_authentication_refuses_strangers_and_forgers(
         "iat": 0,
         "exp": 4102444800,
         "nmshd_address": somebody.address,
-        "device_id": somebody.device.id,
+        "device_id": somebody.device.device_id,
         "client_id": "test",
     }
     real_key_id = json.loads(
@@ -132,7 +132,7 @@ def test_an_endpoint_with_authentication_refuses_strangers_and_forgers(
         forged_token(claims, algorithm="HS256", key="a secret that strangers think of first", key_id=real_key_id),
         "garbage",
     ]
-    anonymous = somebody.device.api.anonymous()
+    anonymous = somebody.device.connection.anonymous()
     for token in [None, *forged]:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         answer = anonymous.request(method, concrete(path), json={}, headers=headers, anonymous=True)
@@ -142,12 +142,12 @@ def test_an_endpoint_with_authentication_refuses_strangers_and_forgers(
 def test_foreign_records_are_invisible(new_identity: NewIdentity) -> None:
     """Nobody reads what isn't theirs."""
     alice, bob, mallory = new_identity(), new_identity(), new_identity()
-    template = alice.device.create_template({})
-    relationship = bob.device.request_relationship(bob.device.load_template(template.reference.truncated()), {})
-    message = bob.device.api.post(
+    template = alice.device.templates.create({})
+    relationship = bob.device.relationships.request(bob.device.templates.load(template.reference.truncated), {})
+    message = bob.device.connection.post(
         "/Messages", {"body": "AA", "recipients": [{"address": alice.address, "encryptedKey": "A" * 200}]}
     )
-    run = bob.device.api.post("/SyncRuns", {"type": "DatawalletVersionUpgrade"})["syncRun"]
+    run = bob.device.connection.post("/SyncRuns", {"type": "DatawalletVersionUpgrade"})["syncRun"]
 
     for path in (
         f"/Relationships/{relationship.id}",
@@ -155,18 +155,21 @@ def test_foreign_records_are_invisible(new_identity: NewIdentity) -> None:
         f"/SyncRuns/{run['id']}",
         f"/SyncRuns/{run['id']}/ExternalEvents",
     ):
-        assert mallory.device.api.request("GET", path).status == 404, path
+        assert mallory.device.connection.request("GET", path).status == 404, path
     for action in ("Accept", "Reject", "Revoke"):
-        assert mallory.device.api.request("PUT", f"/Relationships/{relationship.id}/{action}", json={}).status == 404
-    listed = mallory.device.api.request("GET", f"/Relationships?ids={relationship.id}")
+        assert (
+            mallory.device.connection.request("PUT", f"/Relationships/{relationship.id}/{action}", json={}).status
+            == 404
+        )
+    listed = mallory.device.connection.request("GET", f"/Relationships?ids={relationship.id}")
     assert listed.result == [] if listed.status == 200 else listed.body["result"] == []
-    assert mallory.device.api.request("GET", "/Messages").body["result"] == []
+    assert mallory.device.connection.request("GET", "/Messages").body["result"] == []
 
 
 def test_a_body_beyond_the_platform_gets_the_contracts_error(somebody: Identity) -> None:
     """http-common.md §10 and docs/decisions/http-api.md: 400 requestBodyTooLarge, not a 5xx"""
     body = {"content": "A" * 7_000_000, "expiresAt": None}
 
-    answer = somebody.device.api.request("POST", "/RelationshipTemplates", json=body)
+    answer = somebody.device.connection.request("POST", "/RelationshipTemplates", json=body)
 
     assert (answer.status, answer.error_code) == (400, "error.platform.requestBodyTooLarge")

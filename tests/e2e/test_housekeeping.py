@@ -15,9 +15,9 @@ from backbone.dynamodb import Table
 from backbone.readmodels.relationships import table as relationships_table
 from backbone.settings import settings
 from infra.local.stack import LocalStack
-from tests.client import Identity
 from tests.e2e.conftest import eventually
 from tests.e2e.test_feed import act
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 A_MONTH_AGO = clock.render(clock.now() - timedelta(days=30))
@@ -38,7 +38,7 @@ def tables(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 def given_superseded_modification(identity: Identity) -> Callable[[], list[str]]:
     """A month ago something was created, today it was deleted; gives what is listed of it."""
-    api = identity.device.api
+    api = identity.device.connection
     datawallet, thing = Table(settings().synchronization_table), f"object {time.monotonic_ns()}"
 
     def modification(type: str) -> dict[str, object]:
@@ -71,9 +71,9 @@ def test_a_template_goes_after_its_last_relationship(new_identity: NewIdentity) 
     """relationships.md §7: Templates: `expiresAt` not null and ≤ now − 30 days **and** no relationship refers to it"""
     owner, user = new_identity(), new_identity()
     expires_at = clock.render(clock.now() + timedelta(minutes=5))
-    template = owner.device.api.post("/RelationshipTemplates", {"content": "AA", "expiresAt": expires_at})["id"]
+    template = owner.device.connection.post("/RelationshipTemplates", {"content": "AA", "expiresAt": expires_at})["id"]
     body = {"relationshipTemplateId": template, "creationContent": "AA"}
-    relationship = user.device.api.post("/Relationships", body)["id"]
+    relationship = user.device.connection.post("/Relationships", body)["id"]
     for who, action in ((owner, "Reject"), (user, "Decompose"), (owner, "Decompose")):
         act(who, relationship, action)
     table, key = relationships_table(), {"pk": template, "sk": "T"}

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from enmeshed.protocol.encoding import b64u
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
-from tests.client.encoding import b64u
+from tests.people import Identity
 
 PATH = "/Datawallet/Modifications"
 PAYLOADS = 14
@@ -25,7 +25,7 @@ def pushing() -> Iterator[LocalStack]:
 def test_nine_megabytes_are_pushed_at_once_and_read_again(pushing: LocalStack) -> None:
     """synchronization.md, section 3: POST and GET of the same path, with headers, queries and pages"""
     device = Identity.create(pushing.base_url, CLIENT_ID, CLIENT_SECRET).device
-    before = device.api.get(PATH)
+    before = device.connection.get(PATH)
     modifications = [
         {
             "type": "Create",
@@ -39,13 +39,13 @@ def test_nine_megabytes_are_pushed_at_once_and_read_again(pushing: LocalStack) -
     ]
     first = len(before) - 1
 
-    pushed = device.api.request("POST", PATH, json={"localIndex": first, "modifications": modifications})
-    late = device.api.request("POST", PATH, json={"localIndex": first, "modifications": modifications[:1]})
+    pushed = device.connection.request("POST", PATH, json={"localIndex": first, "modifications": modifications})
+    late = device.connection.request("POST", PATH, json={"localIndex": first, "modifications": modifications[:1]})
 
     assert pushed.status == 201, pushed.body
     assert pushed.result["newIndex"] == first + PAYLOADS
     assert (late.status, late.error_code) == (400, "error.platform.validation.datawallet.datawalletNotUpToDate")
-    page = device.api.request("GET", f"{PATH}?localIndex={first}&pageSize=2")
+    page = device.connection.request("GET", f"{PATH}?localIndex={first}&pageSize=2")
     assert [one["index"] for one in page.body["result"]] == [first + 1, first + 2]
     assert page.body["pagination"]["totalRecords"] == PAYLOADS
     bucket = pushing.settings()["payload_bucket"]

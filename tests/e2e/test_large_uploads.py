@@ -7,9 +7,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from enmeshed.protocol.encoding import b64u, iso, utc_now
 from infra.local.stack import LocalStack
-from tests.client import Identity
-from tests.client.encoding import b64u, iso, utc_now
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 FILES = "/api/v2/Files"
@@ -39,7 +39,7 @@ def follow(stack: LocalStack, identity: Identity, redirect: httpx.Response) -> h
 
 def token_of(identity: Identity) -> dict[str, str]:
     """The header that says who calls."""
-    return {"authorization": f"Bearer {identity.device.api.token}"}
+    return {"authorization": f"Bearer {identity.device.connection.token}"}
 
 
 def bodies(stack: LocalStack) -> list[str]:
@@ -64,7 +64,7 @@ def test_a_body_is_stored_answered_and_gone(stack: LocalStack, new_identity: New
     created, again = (answer.json()["result"] for answer in answers)
     assert created == again
     assert answers[0].headers["location"] == f"{stack.base_url}{FILES}/{created['id']}"
-    assert alice.device.api.request("GET", f"/Files/{created['id']}").content == content
+    assert alice.device.connection.request("GET", f"/Files/{created['id']}").content == content
     assert bodies(stack) == []
 
 
@@ -104,7 +104,7 @@ def test_whoever_asks_twice_at_once_gets_one_file(stack: LocalStack, new_identit
 
     assert [answer.status_code for answer in answers] == [201] * 4
     assert len({answer.json()["result"]["id"] for answer in answers}) == 1
-    assert len(alice.device.api.get("/Files")) == 1
+    assert len(alice.device.connection.get("/Files")) == 1
 
 
 def test_the_rest_of_the_path_is_served_as_ever(stack: LocalStack, new_identity: NewIdentity) -> None:

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from enmeshed.http import Response
 from infra.local.stack import LocalStack
-from tests.client import Identity
-from tests.client.http import Response
 from tests.e2e.conftest import eventually, relate
 from tests.e2e.test_admin import operator
 from tests.e2e.test_deletion import _delete_identities, _start
 from tests.e2e.test_races import at_once
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 KEY, BODY = "A" * 200, "AQID"
@@ -25,14 +25,14 @@ def grant(stack: LocalStack, identity: Identity, metric: str, maximum: int) -> N
 
 def usage(identity: Identity, metric: str) -> int:
     """As the identity itself sees it."""
-    groups: list[Any] = identity.device.api.get("/Quotas")
+    groups: list[Any] = identity.device.connection.get("/Quotas")
     [found] = [group["quotas"][0]["usage"] for group in groups if group["metricKey"] == metric]
     return int(found)
 
 
 def send(sender: Identity, recipient: Identity) -> Response:
     body = {"recipients": [{"address": recipient.address, "encryptedKey": KEY}], "body": BODY, "attachments": []}
-    return sender.device.api.request("POST", "/Messages", json=body)
+    return sender.device.connection.request("POST", "/Messages", json=body)
 
 
 def test_of_many_messages_at_once_as_many_as_allowed_are_sent(stack: LocalStack, new_identity: NewIdentity) -> None:
@@ -49,9 +49,9 @@ def test_of_many_messages_at_once_as_many_as_allowed_are_sent(stack: LocalStack,
     assert exhausted["metricKey"] == "NumberOfSentMessages"
     assert usage(alice, "NumberOfSentMessages") == 4
 
-    alice.device.api.put(f"/Relationships/{relationship_id}/Terminate")
+    alice.device.connection.put(f"/Relationships/{relationship_id}/Terminate")
     for who in (alice, bob):
-        who.device.api.put(f"/Relationships/{relationship_id}/Decompose")
+        who.device.connection.put(f"/Relationships/{relationship_id}/Decompose")
     eventually("the end of the messages", lambda: usage(alice, "NumberOfSentMessages") == 0)
 
 
@@ -64,25 +64,25 @@ def test_a_relationship_counts_until_it_is_given_up(stack: LocalStack, new_ident
     relationship_id = relate(alice, bob)
     assert usage(alice, "NumberOfRelationships") == usage(bob, "NumberOfRelationships") == 1
 
-    of_carol, of_alice = (who.device.create_template({}).reference.id for who in (carol, alice))
-    refused = bob.device.api.request("POST", "/Relationships", json={"relationshipTemplateId": of_carol})
-    pending = carol.device.api.post("/Relationships", {"relationshipTemplateId": of_alice})
-    not_accepted = alice.device.api.request("PUT", f"/Relationships/{pending['id']}/Accept", json={})
+    of_carol, of_alice = (who.device.templates.create({}).reference.id for who in (carol, alice))
+    refused = bob.device.connection.request("POST", "/Relationships", json={"relationshipTemplateId": of_carol})
+    pending = carol.device.connection.post("/Relationships", {"relationshipTemplateId": of_alice})
+    not_accepted = alice.device.connection.request("PUT", f"/Relationships/{pending['id']}/Accept", json={})
     assert (refused.status, not_accepted.status) == (429, 429)
 
-    alice.device.api.put(f"/Relationships/{relationship_id}/Terminate")
-    alice.device.api.put(f"/Relationships/{relationship_id}/Decompose")
+    alice.device.connection.put(f"/Relationships/{relationship_id}/Terminate")
+    alice.device.connection.put(f"/Relationships/{relationship_id}/Decompose")
 
     assert (usage(alice, "NumberOfRelationships"), usage(bob, "NumberOfRelationships")) == (0, 1)
-    accepted = alice.device.api.request("PUT", f"/Relationships/{pending['id']}/Accept", json={})
+    accepted = alice.device.connection.request("PUT", f"/Relationships/{pending['id']}/Accept", json={})
     assert accepted.status == 200
 
 
 def test_a_request_of_a_deleted_identity_is_left_to_who_was_asked(stack: LocalStack, new_identity: NewIdentity) -> None:
     """quotas.md §2: DeletionProposed: only the participant who has not decomposed; nothing stays of who was deleted"""
     alice, carol = new_identity(), new_identity()
-    template_id = alice.device.create_template({}).reference.id
-    carol.device.api.post("/Relationships", {"relationshipTemplateId": template_id})
+    template_id = alice.device.templates.create({}).reference.id
+    carol.device.connection.post("/Relationships", {"relationshipTemplateId": template_id})
     grant(stack, alice, "NumberOfRelationships", 5)
     assert usage(alice, "NumberOfRelationships") == 0
 

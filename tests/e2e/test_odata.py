@@ -12,9 +12,9 @@ from odata import ODataService
 from odata.exceptions import ODataError
 
 from infra.local.stack import ADMIN_KEY, CLIENT_ID, LocalStack
-from tests.client import Identity
 from tests.e2e.conftest import eventually
 from tests.e2e.test_deletion import _delete_identities, _start
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 IDENTITIES = "/odata/Identities"
@@ -143,7 +143,7 @@ def test_the_overview_follows_an_identity(stack: LocalStack, operator: httpx.Cli
     second = identity.add_device()
     after = line_of(operator, identity, numberOfDevices=2)
     assert after["lastLoginAt"] >= before["lastLoginAt"]
-    second.api.get("/Identities/Self")
+    second.connection.get("/Identities/Self")
 
     _start(identity, days=1)
     queued = line_of(operator, identity, tier={"id": "TIR00000000000000001", "name": "Queued for Deletion"})

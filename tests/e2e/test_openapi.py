@@ -22,8 +22,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from infra.local.stack import ADMIN_KEY, CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
 from tests.e2e.conftest import eventually, relate
+from tests.people import Identity
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 EXAMPLES = 8
@@ -72,7 +72,7 @@ a_few = settings(
 @schema.parametrize()
 @a_few
 def test_every_answer_is_described(case: schemathesis.Case, stack: LocalStack, somebody: Identity) -> None:
-    headers = {"Authorization": f"Bearer {somebody.device.api.token}"}
+    headers = {"Authorization": f"Bearer {somebody.device.connection.token}"}
 
     answer = case.call(base_url=stack.base_url, headers=headers, allow_redirects=False, timeout=30)
 
@@ -102,7 +102,7 @@ class World:
     def value(self, name: str, path: str) -> Any:
         """What a parameter of a path is, so that something is found; None: it is left out."""
         record = self.ids.get(path.split("/")[3] if path.count("/") > 2 else "", "IDP00000000000000000")
-        credentials = self.reader.device.api.credentials
+        credentials = self.reader.device.connection.credentials
         assert credentials is not None
         known = {
             "id": record,
@@ -122,19 +122,19 @@ class World:
 def world(stack: LocalStack) -> World:
     """Two related identities, and what they have done."""
     alice, bob = (Identity.create(stack.base_url, CLIENT_ID, CLIENT_SECRET) for _ in range(2))
-    api = alice.device.api
+    api = alice.device.connection
     relationship = relate(alice, bob)
-    message = bob.device.send_message([alice.address], {"text": "hello"})
+    message = bob.device.messages.send([alice.address], {"text": "hello"})
     expires_at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     form = dict.fromkeys(("cipherHash", "ownerSignature", "encryptedProperties"), "c2VhbGVk")
     content = {"content": ("content", b"sealed", "application/octet-stream")}
     run = eventually("a sync run", lambda: api.post("/SyncRuns", {"duration": 120})["syncRun"])
     ids = {
-        "Devices": alice.device.id,
+        "Devices": alice.device.device_id,
         "Relationships": relationship,
         "Messages": message.id,
         "SyncRuns": run["id"],
-        "RelationshipTemplates": alice.device.create_template({"purpose": "test"}).id,
+        "RelationshipTemplates": alice.device.templates.create({"purpose": "test"}).id,
         "Challenges": api.post("/Challenges")["id"],
         "Tokens": api.post("/Tokens", {"content": "c2VhbGVk", "expiresAt": expires_at})["id"],
         "Files": api.call("POST", "/Files", data={**form, "expiresAt": expires_at}, files=content)["id"],
@@ -144,7 +144,7 @@ def world(stack: LocalStack) -> World:
 
 def test_what_is_there_is_read_as_described(stack: LocalStack, world: World) -> None:
     """Chance never hits a record that exists, so each is read once on purpose."""
-    headers = {"Authorization": f"Bearer {world.reader.device.api.token}"}
+    headers = {"Authorization": f"Bearer {world.reader.device.connection.token}"}
     found: dict[str, int] = {}
     for path, operations in document["paths"].items():
         if "get" not in operations:

@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 from backbone import clock, stream_letters
+from enmeshed.errors import BackboneError
 from infra.build import ROOT
 from infra.inventory import inventory
 from infra.local.stack import STACK, LocalStack
-from tests.client import Identity
-from tests.client.errors import ClientError
 from tests.e2e.conftest import eventually
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 TIMEOUT_SECONDS = 120
@@ -83,7 +83,7 @@ def test_a_client_lives_and_dies_by_the_command(stack: LocalStack) -> None:
     shown = json.loads(backbone(stack, "identity", "show", identity.address, "--json"))
     assert shown["clientId"] == created["clientId"]
     backbone(stack, "client", "delete", created["clientId"])
-    with pytest.raises(ClientError):
+    with pytest.raises(BackboneError):
         Identity.create(stack.base_url, created["clientId"], created["clientSecret"])
     backbone(stack, "identity", "delete", identity.address, "--yes")
     backbone(stack, "identity", "show", identity.address, code=1)
@@ -118,7 +118,7 @@ def test_a_replayed_dead_letter_has_its_effect(stack: LocalStack, new_identity: 
     assert [letter["id"] for letter in listed] == [letter["id"] for letter in replayed] == [detail["id"]]
 
     def external_events() -> Any:
-        run = alice.device.api.post("/SyncRuns", {"type": "ExternalEventSync"})
+        run = alice.device.connection.post("/SyncRuns", {"type": "ExternalEventSync"})
         return run["syncRun"]
 
     assert eventually("the external event", external_events)["eventCount"] == 1
@@ -189,7 +189,7 @@ def test_functions_tell_of_themselves_without_naming_anybody(stack: LocalStack, 
     """operations.md §12: Logs are structured, carry the correlation id of `X-Correlation-ID`, never contain addresses,
     device ids, usernames, passwords or contents in clear."""
     alice = new_identity()
-    credentials = alice.device.api.credentials
+    credentials = alice.device.connection.credentials
     httpx.post(f"{stack.base_url}/api/v2/Challenges", headers={"X-Correlation-ID": "e2e-observability"})
 
     def lines() -> list[str]:

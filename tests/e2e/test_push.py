@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
 from tests.e2e.conftest import eventually, relate
 from tests.e2e.test_official_client import SCRIPTS, TIMEOUT_SECONDS
 from tests.e2e.test_tags_and_announcements import announce
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 PATH = "/Devices/Self/PushNotifications"
@@ -37,7 +37,7 @@ def endpoints(stack: LocalStack) -> dict[str, str]:
 
 
 def register(identity: Identity, handle: str, platform: str = "fcm") -> None:
-    identity.device.api.put(PATH, json={"platform": platform, "handle": handle, "appId": APP})
+    identity.device.connection.put(PATH, json={"platform": platform, "handle": handle, "appId": APP})
 
 
 def events(stack: LocalStack, handle: str) -> list[str]:
@@ -64,7 +64,7 @@ def test_a_test_notification_reaches_sns(stack: LocalStack, new_identity: NewIde
     alice = new_identity()
     register(alice, "the phone of a test")
 
-    alice.device.api.post(f"{PATH}/SendTestNotification", json={"some": ["thing"]})
+    alice.device.connection.post(f"{PATH}/SendTestNotification", json={"some": ["thing"]})
 
     (content,) = eventually("the test", lambda: contents(stack, "the phone of a test"))
     assert (content["accRef"], content["payload"]) == (alice.address, {"data": {"some": ["thing"]}})
@@ -76,7 +76,7 @@ def test_endpoints_come_and_go_with_registrations(stack: LocalStack, new_identit
     seen = []
     for handle in handles:
         register(alice, handle)
-        alice.device.api.post(f"{PATH}/SendTestNotification", json={})
+        alice.device.connection.post(f"{PATH}/SendTestNotification", json={})
         seen.append(eventually("the endpoint", lambda handle=handle: endpoints(stack).get(handle)))
 
     def is_gone(endpoint_arn: str) -> bool:
@@ -88,7 +88,7 @@ def test_endpoints_come_and_go_with_registrations(stack: LocalStack, new_identit
 
     eventually("the removal of the replaced one", lambda: is_gone(seen[0]))
     assert not is_gone(seen[1])
-    alice.device.api.delete(PATH)
+    alice.device.connection.delete(PATH)
     eventually("the removal of the other one", lambda: is_gone(seen[1]))
 
 
@@ -101,7 +101,7 @@ def test_an_invalid_handle_ends_the_registration(stack: LocalStack, new_identity
     stack.client("sns").set_endpoint_attributes(EndpointArn=endpoint_arn, Attributes={"Enabled": "false"})
     before = len(given_to_sns(stack, "a phone that is sold"))
 
-    bob.device.send_message([alice.address], {"text": "hello"})
+    bob.device.messages.send([alice.address], {"text": "hello"})
 
     eventually("the end of the registration", lambda: "a phone that is sold" not in endpoints(stack))
     assert len(given_to_sns(stack, "a phone that is sold")) == before

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from enmeshed import BackboneError, Connection, Modification
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import BackboneApi, ClientError, Identity, Modification
 from tests.e2e.conftest import eventually, relate
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 LARGE = "x" * 400_000
@@ -16,8 +17,8 @@ def test_two_identities_exchange_encrypted_messages_in_both_directions(new_ident
     alice, bob = new_identity(), new_identity()
     relate(alice, bob)
 
-    bob.device.send_message([alice.address], {"text": "to Alice"})
-    alice.device.send_message([bob.address], {"text": "to Bob"})
+    bob.device.messages.send([alice.address], {"text": "to Alice"})
+    alice.device.messages.send([bob.address], {"text": "to Bob"})
 
     (to_alice,) = eventually("Bob's message", lambda: alice.device.sync().messages)
     (to_bob,) = eventually("Alice's message", lambda: bob.device.sync().messages)
@@ -31,13 +32,12 @@ def test_one_action_makes_exactly_one_external_event(new_identity: NewIdentity) 
     relate(alice, bob)
 
     for number in range(5):
-        bob.device.send_message([alice.address], {"number": number})
+        bob.device.messages.send([alice.address], {"number": number})
 
     seen: list[str] = []
-    eventually("five messages", lambda: len(seen.extend(e["type"] for e in alice.device.sync().events) or seen) >= 5)
+    eventually("five messages", lambda: len(seen.extend(e.type for e in alice.device.sync()) or seen) >= 5)
     assert seen == ["MessageReceived"] * 5
-    assert alice.device.sync().events == []
-    assert bob.device.sync().events == []
+    assert alice.device.sync() == bob.device.sync() == []
     # In any order: the contract promises none between events (synchronization.md §8.2).
     assert sorted(message.content["number"] for message in alice.device.messages.all()) == [0, 1, 2, 3, 4]
 
@@ -46,31 +46,31 @@ def test_a_second_device_sees_what_the_first_one_did(new_identity: NewIdentity) 
     """client-protocol.md §25: a second device onboarded with the shared secret reads the whole datawallet"""
     alice, bob = new_identity(), new_identity()
     relate(alice, bob)
-    bob.device.send_message([alice.address], {"text": "before"})
+    bob.device.messages.send([alice.address], {"text": "before"})
     eventually("the message", lambda: alice.device.sync().messages)
 
     second = alice.add_device()
     second.sync()
 
     assert [message.content for message in second.messages.all()] == [{"text": "before"}]
-    second.send_message([bob.address], {"text": "from the second device"})
+    second.messages.send([bob.address], {"text": "from the second device"})
     (message,) = eventually("its message", lambda: bob.device.sync().messages)
     assert message.content == {"text": "from the second device"}
-    assert bob.device.api.get(f"/Messages/{message.id}")["createdByDevice"] == second.id
+    assert bob.device.connection.get(f"/Messages/{message.id}")["createdByDevice"] == second.device_id
 
 
 def test_a_rejected_and_a_revoked_request_leave_the_way_free(new_identity: NewIdentity) -> None:
     alice, bob = new_identity(), new_identity()
     for answer in ("reject", "revoke", "accept"):
-        template = alice.device.create_template({"try": answer})
-        loaded = bob.device.load_template(template.reference.truncated())
-        requested = bob.device.request_relationship(loaded, {"try": answer})
+        template = alice.device.templates.create({"try": answer})
+        loaded = bob.device.templates.load(template.reference.truncated)
+        requested = bob.device.relationships.request(loaded, {"try": answer})
         eventually("the request", lambda: alice.device.sync().relationships)
         if answer == "revoke":
-            bob.device.revoke(requested.id)
+            bob.device.relationships.revoke(requested.id)
             eventually("the revocation", lambda: alice.device.sync().relationships)
         else:
-            getattr(alice.device, answer)(requested.id)
+            getattr(alice.device.relationships, answer)(requested.id)
             eventually("the answer", lambda: bob.device.sync().relationships)
 
     statuses = {relationship.status for relationship in bob.device.relationships.all()}
@@ -79,31 +79,31 @@ def test_a_rejected_and_a_revoked_request_leave_the_way_free(new_identity: NewId
 
 def test_a_password_protects_a_template(new_identity: NewIdentity) -> None:
     alice, bob = new_identity(), new_identity()
-    template = alice.device.create_template({"secret": True}, password="open sesame")
+    template = alice.device.templates.create({"secret": True}, password="open sesame")
 
-    with pytest.raises(ClientError) as refusal:
-        bob.device.load_template(template.reference.truncated(), password="wrong")
-    loaded = bob.device.load_template(template.reference.truncated(), password="open sesame")
+    with pytest.raises(BackboneError) as refusal:
+        bob.device.templates.load(template.reference.truncated, password="wrong")
+    loaded = bob.device.templates.load(template.reference.truncated, password="open sesame")
 
-    assert refusal.value.backbone_code == "error.platform.recordNotFound"
+    assert refusal.value.code == "error.platform.recordNotFound"
     assert loaded.content == {"secret": True}
 
 
 def test_payloads_beyond_an_item_travel_unchanged(new_identity: NewIdentity) -> None:
     """Large payloads live in S3; nothing in the API shows it."""
     alice, bob = new_identity(), new_identity()
-    template = alice.device.create_template({"large": LARGE})
-    assert bob.device.load_template(template.reference.truncated()).content == {"large": LARGE}
+    template = alice.device.templates.create({"large": LARGE})
+    assert bob.device.templates.load(template.reference.truncated).content == {"large": LARGE}
     relate(alice, bob)
 
-    bob.device.send_message([alice.address], {"large": LARGE})
+    bob.device.messages.send([alice.address], {"large": LARGE})
     (message,) = eventually("the message", lambda: alice.device.sync().messages)
     assert message.content == {"large": LARGE}
 
     object_id = "ATT00000000000000001"
-    alice.device.push([Modification("Attributes", object_id, "Create", "Content", {"large": LARGE})])
+    alice.device.datawallet.push_now([Modification("Attributes", object_id, "Create", "Content", {"large": LARGE})])
     second = alice.add_device()
-    assert [m.payload for m in second.wallet.pull() if m.object_identifier == object_id] in ([], [{"large": LARGE}])
+    assert [m.payload for m in second.datawallet.pull() if m.object_identifier == object_id] in ([], [{"large": LARGE}])
 
 
 def test_three_hundred_modifications_in_one_push_arrive_in_order(new_identity: NewIdentity) -> None:
@@ -114,9 +114,9 @@ def test_three_hundred_modifications_in_one_push_arrive_in_order(new_identity: N
         for number in range(300)
     ]
 
-    alice.device.push(modifications)
+    alice.device.datawallet.push_now(modifications)
 
-    items = list(alice.device.api.items("/Datawallet/Modifications"))
+    items = list(alice.device.connection.items("/Datawallet/Modifications"))
     numbers = [item["index"] for item in items]
     assert len([item for item in items if item["collection"] == "Attributes"]) == 300
     assert numbers == sorted(numbers)
@@ -125,11 +125,11 @@ def test_three_hundred_modifications_in_one_push_arrive_in_order(new_identity: N
 def test_a_changed_password_is_the_only_one_that_works(stack: LocalStack, new_identity: NewIdentity) -> None:
     """devices.md §16: PUT Password -> 204, old password no longer accepted by /connect/token"""
     alice = new_identity()
-    old = alice.device.api.credentials
+    old = alice.device.connection.credentials
     assert old is not None
     body = {"oldPassword": old.password, "newPassword": "another one"}
-    assert alice.device.api.request("PUT", "/Devices/Self/Password", json=body).status == 204
+    assert alice.device.connection.request("PUT", "/Devices/Self/Password", json=body).status == 204
 
-    refused = BackboneApi(stack.base_url, CLIENT_ID, CLIENT_SECRET).request_token(old)
+    refused = Connection(stack.base_url, CLIENT_ID, CLIENT_SECRET).request_token(old)
 
     assert (refused.status, refused.body["error"]) == (400, "invalid_grant")

@@ -12,11 +12,12 @@ import httpx
 import pytest
 
 from backbone.dynamodb import encode
+from enmeshed import Connection
+from enmeshed.http import Response
+from enmeshed.protocol.encoding import iso, utc_now
 from infra.local.stack import ADMIN_KEY, LocalStack
-from tests.client import BackboneApi, Identity
-from tests.client.encoding import iso, utc_now
-from tests.client.http import Response
 from tests.e2e.conftest import eventually, relate
+from tests.people import Identity
 from tests.unit.files.uploads import encoded, form
 
 NewIdentity = Callable[[], Identity]
@@ -46,7 +47,7 @@ def quotas_of(identity: Identity) -> dict[str, list[tuple[str, int, int, str]]]:
     """GET Quotas: source, max, usage and period, by metric."""
     return {
         group["metricKey"]: [(each["source"], each["max"], each["usage"], each["period"]) for each in group["quotas"]]
-        for group in identity.device.api.get("/Quotas")
+        for group in identity.device.connection.get("/Quotas")
     }
 
 
@@ -54,15 +55,15 @@ def in_five_minutes() -> str:
     return iso(utc_now().replace(microsecond=0, year=utc_now().year + 1))
 
 
-def create_token(api: BackboneApi) -> Response:
+def create_token(api: Connection) -> Response:
     return api.request("POST", "/Tokens", json={"content": "AQID", "expiresAt": in_five_minutes()})
 
 
-def create_template(api: BackboneApi) -> Response:
+def create_template(api: Connection) -> Response:
     return api.request("POST", "/RelationshipTemplates", json={"content": "AQID"})
 
 
-def upload(api: BackboneApi) -> Response:
+def upload(api: Connection) -> Response:
     body, content_type = encoded(form(b"content"))
     return api.request("POST", "/Files", content=body, headers={"content-type": content_type})
 
@@ -78,7 +79,7 @@ def test_as_many_get_through_as_the_quota_says_and_deleting_makes_room(
 ) -> None:
     """Issue: 50 parallel requests against a quota of 10 let exactly 10 through (here: fewer, over HTTP)"""
     alice = new_identity()
-    api = alice.device.api
+    api = alice.device.connection
     grant(operator, alice, "NumberOfTokens", 3)
     api.get("/Quotas")  # logged in
 
@@ -101,9 +102,9 @@ def test_whatever_is_counted_is_seen_in_the_list(operator: httpx.Client, new_ide
     for metric in metrics:
         grant(operator, alice, metric, 100, "Year")
     relate(alice, bob)
-    alice.device.send_message([bob.address], {"text": "hello"})
+    alice.device.messages.send([bob.address], {"text": "hello"})
     alice.add_device()
-    api = alice.device.api
+    api = alice.device.connection
     uploaded = upload(api).result["id"]
     before = {metric: quotas[0][2] for metric, quotas in quotas_of(alice).items()}
 
@@ -125,7 +126,7 @@ def test_what_housekeeping_removes_no_longer_counts(
     alice = new_identity()
     for metric in ("NumberOfRelationshipTemplates", "NumberOfTokens", "NumberOfCreatedChallenges"):
         grant(operator, alice, metric, 100)
-    api, tables = alice.device.api, stack.environment()
+    api, tables = alice.device.connection, stack.environment()
     removed = {
         "RELATIONSHIPS": {"pk": create_template(api).result["id"], "sk": "T"},
         "TOKENS": {"pk": create_token(api).result["id"], "sk": "T"},
@@ -148,8 +149,8 @@ def test_an_identity_that_is_going_to_be_deleted_creates_nothing_until_it_change
     with year 9999; datawallet push still works; cancelling restores"""
     alice, bob = new_identity(), new_identity()
     relate(alice, bob)
-    template = bob.device.create_template({})
-    api = alice.device.api
+    template = bob.device.templates.create({})
+    api = alice.device.connection
     process = api.post(PROCESSES, json={"lengthOfGracePeriodInDays": 7})
 
     message = {"body": "AQID", "recipients": [{"address": bob.address, "encryptedKey": "A" * 40}]}
@@ -175,7 +176,7 @@ def test_an_identity_that_is_going_to_be_deleted_creates_nothing_until_it_change
 
     assert create_token(api).status == 201
     assert upload(api).status == 201
-    assert alice.device.send_message([bob.address], {"text": "still here"})
+    assert alice.device.messages.send([bob.address], {"text": "still here"})
 
 
 def test_a_tier_limits_who_is_in_it(operator: httpx.Client, new_identity: NewIdentity) -> None:
@@ -185,7 +186,7 @@ def test_a_tier_limits_who_is_in_it(operator: httpx.Client, new_identity: NewIde
     body = {"metricKey": "NumberOfTokens", "max": 1, "period": "Day"}
     definition = operator.post(f"/Tiers/{tier}/Quotas", json=body).json()["result"]["id"]
     assert operator.put(f"/Identities/{alice.address}", json={"tierId": tier}).status_code == 204
-    api = alice.device.api
+    api = alice.device.connection
     today = utc_now().date().isoformat()
 
     assert create_token(api).status == 201

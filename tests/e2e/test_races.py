@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.client import Identity
-from tests.client.http import Response
+from enmeshed.http import Response
 from tests.e2e.conftest import relate
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 Call = Callable[[], Response]
@@ -29,10 +29,13 @@ def test_two_devices_start_a_sync_run(new_identity: NewIdentity) -> None:
     second = alice.add_device()
     body = {"type": "DatawalletVersionUpgrade", "duration": 60}
     for device in (alice.device, second):
-        device.api.get("/Datawallet")
+        device.connection.get("/Datawallet")
 
     answers = at_once(
-        *(lambda api=device.api: api.request("POST", "/SyncRuns", json=body) for device in (alice.device, second))
+        *(
+            lambda api=device.connection: api.request("POST", "/SyncRuns", json=body)
+            for device in (alice.device, second)
+        )
     )
 
     code = "error.platform.validation.syncRun.cannotStartSyncRunWhenAnotherSyncRunIsRunning"
@@ -43,13 +46,13 @@ def test_two_devices_push_with_the_same_local_index(new_identity: NewIdentity) -
     """synchronization.md §11: two parallel pushes with the same localIndex -> exactly one 201"""
     alice = new_identity()
     second = alice.add_device()
-    items = list(alice.device.api.items("/Datawallet/Modifications"))
+    items = list(alice.device.connection.items("/Datawallet/Modifications"))
     modification = {"objectIdentifier": "o", "collection": "c", "type": "Create", "datawalletVersion": 1}
     body = {"localIndex": items[-1]["index"], "modifications": [modification]}
 
     answers = at_once(
         *(
-            lambda api=device.api: api.request("POST", "/Datawallet/Modifications", json=body)
+            lambda api=device.connection: api.request("POST", "/Datawallet/Modifications", json=body)
             for device in (alice.device, second)
         )
     )
@@ -60,11 +63,11 @@ def test_two_devices_push_with_the_same_local_index(new_identity: NewIdentity) -
 def test_two_identities_create_the_same_relationship_in_both_directions(new_identity: NewIdentity) -> None:
     """relationships.md §12: Two concurrent POSTs between the same pair → exactly one 201"""
     pair = new_identity(), new_identity()
-    templates = [identity.device.create_template({}) for identity in pair]
+    templates = [identity.device.templates.create({}) for identity in pair]
 
     answers = at_once(
         *(
-            lambda api=identity.device.api, template=template: api.request(
+            lambda api=identity.device.connection, template=template: api.request(
                 "POST", "/Relationships", json={"relationshipTemplateId": template.id, "creationContent": "AA"}
             )
             for identity, template in zip(pair, reversed(templates), strict=True)
@@ -80,12 +83,15 @@ def test_two_devices_fetch_the_same_message_first(new_identity: NewIdentity) -> 
     alice, bob = new_identity(), new_identity()
     relate(alice, bob)
     second = alice.add_device()
-    message = bob.device.send_message([alice.address], {"text": "one"})
+    message = bob.device.messages.send([alice.address], {"text": "one"})
 
     answers = at_once(
-        *(lambda api=device.api: api.request("GET", f"/Messages/{message.id}") for device in (alice.device, second))
+        *(
+            lambda api=device.connection: api.request("GET", f"/Messages/{message.id}")
+            for device in (alice.device, second)
+        )
     )
 
     assert [answer.status for answer in answers] == [200, 200]
     assert answers[0].result["recipients"] == answers[1].result["recipients"]
-    assert answers[0].result["recipients"][0]["receivedByDevice"] in (alice.device.id, second.id)
+    assert answers[0].result["recipients"][0]["receivedByDevice"] in (alice.device.device_id, second.device_id)

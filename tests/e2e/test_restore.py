@@ -13,8 +13,8 @@ import pytest
 
 from cli.target import tables_of_services
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
 from tests.e2e.conftest import eventually, relate
+from tests.people import Identity
 from tests.support.command import Outcome, backbone
 from tests.support.time_machine import empty, time_machine
 
@@ -62,8 +62,8 @@ def test_two_clients_go_on_after_a_restore_as_if_nothing_had_been(
     stack = own_stack
     alice, bob = (Identity.create(stack.base_url, CLIENT_ID, CLIENT_SECRET) for _ in range(2))
     relate(alice, bob)
-    file = alice.device.upload_file(CONTENT)
-    message = alice.device.send_message([bob.address], TEXT)
+    file = alice.device.files.upload(CONTENT)
+    message = alice.device.messages.send(bob.address, TEXT)
     received = eventually("the message", lambda: bob.device.sync().messages)
     assert [one.id for one in received] == [message.id]
     alice.device.sync()
@@ -89,6 +89,6 @@ def test_two_clients_go_on_after_a_restore_as_if_nothing_had_been(
         result = device.sync()
         assert (result.messages, result.relationships) == ([], [])
     assert alice.device.files.download(file) == CONTENT
-    alice.device.send_message([bob.address], {"text": "after"})
+    alice.device.messages.send(bob.address, {"text": "after"})
     (after,) = eventually("the next message", lambda: bob.device.sync().messages)
     assert after.content == {"text": "after"}

@@ -3,40 +3,47 @@
 import json
 from collections.abc import Callable
 
+import pytest
+
 from backbone import clock
 from backbone.events import EventEnvelope
 from backbone.events.devices import IdentityDeleted
-from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
+from enmeshed.protocol.crypto import SignatureKeyPair
+from infra.local.stack import LocalStack
 from tests.e2e.conftest import eventually, relate
 from tests.e2e.test_deletion import _delete_identities, _everything, _start
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 SERVICES = 9
 
 
-def test_a_second_life_is_a_complete_one(stack: LocalStack, new_identity: NewIdentity) -> None:
+def test_a_second_life_is_a_complete_one(
+    stack: LocalStack, new_identity: NewIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """devices.md §7.1; synchronization.md §2.2, §3.3: with the rights of the functions' roles"""
     first, alice, bob = new_identity(), new_identity(), new_identity()
     relate(first, alice)
-    alice.device.send_message([first.address], {"text": "in the first life"})
+    alice.device.messages.send(first.address, {"text": "in the first life"})
     process = _start(first)
     _delete_identities(stack)
     eventually("the end of the first life", lambda: _is_gone(stack, first))
 
-    again = Identity.create(stack.base_url, CLIENT_ID, CLIENT_SECRET, identity_key=first.device.account.identity_key)
+    fresh, keys = SignatureKeyPair.generate, iter([first.device._session.admin_key])
+    monkeypatch.setattr(SignatureKeyPair, "generate", lambda: next(keys, None) or fresh())
+    again = new_identity()
 
     assert again.address == first.address
-    assert again.device.api.get("/Messages") == []
+    assert again.device.connection.get("/Messages") == []
     relationship_id = relate(again, bob)
-    bob.device.send_message([again.address], {"text": "in the second life"})
+    bob.device.messages.send(again.address, {"text": "in the second life"})
     [received] = eventually("the message", lambda: again.device.sync().messages)
     assert received.content == {"text": "in the second life"}
 
     _tell_again(stack, IdentityDeleted(identity_address=first.address, deletion_process_id=process["id"]))
 
-    assert again.device.api.get(f"/Relationships/{relationship_id}")["status"] == "Active"
-    bob.device.send_message([again.address], {"text": "afterwards"})
+    assert again.device.connection.get(f"/Relationships/{relationship_id}")["status"] == "Active"
+    bob.device.messages.send(again.address, {"text": "afterwards"})
     assert eventually("the message", lambda: again.device.sync().messages)
 
 

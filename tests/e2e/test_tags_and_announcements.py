@@ -9,8 +9,8 @@ import httpx
 
 from infra.build import ROOT
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
-from tests.client import Identity
 from tests.e2e.test_official_client import SCRIPTS, TIMEOUT_SECONDS
+from tests.people import Identity
 
 NewIdentity = Callable[[], Identity]
 
@@ -53,7 +53,7 @@ def test_only_recipients_see_what_is_addressed(stack: LocalStack, new_identity: 
     for_alice = announce(stack, "--title", "en=For Alice", "--body", "en=Text", "--recipient", alice.address)
 
     def seen_by(identity: Identity) -> set[str]:
-        return {each["id"] for each in identity.device.api.get("/Announcements", {"language": "en"})}
+        return {each["id"] for each in identity.device.connection.get("/Announcements", {"language": "en"})}
 
     assert seen_by(alice) >= {for_all, for_alice}
     assert for_alice not in seen_by(bob)

@@ -1,1 +1,0 @@
-"""The working parts of a device; :class:`tests.client.Device` puts them together."""
