@@ -180,7 +180,7 @@ def _of_queue(queue: Queue) -> Resources:
 
 def _of_table(table: Table) -> Resources:
     """An alarm per way, for the table and for each index: what an index throttles is not counted for its table."""
-    name = {"Name": "TableName", "Value": {"Ref": "Table"}}
+    name: dict[str, Any] = {"Name": "TableName", "Value": {"Ref": "Table"}}
     found: Resources = {}
     for index in ("", *table.indexes):
         dimensions = [name, {"Name": "GlobalSecondaryIndexName", "Value": index}] if index else [name]

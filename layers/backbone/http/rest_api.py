@@ -34,7 +34,7 @@ class RestApp(Chalice):
 
     def answer_everything_else(self, table: Path) -> None:
         """Answer what no route takes, by the route table in a file; to be called when all routes are there."""
-        unrouted = Unrouted(table)
+        unrouted = Unrouted.of_table(table)
 
         def answer(**_: str) -> Response:
             request = self.current_request
