@@ -77,6 +77,7 @@ EVENTS_FAIL = Kind("Events fail", "Events have been failing for an hour; they ar
 STREAM_IS_BEHIND = Kind("A stream is behind", "Changes of tables are followed too late.")
 API_FAILS = Kind("The API answers with errors", "Requests were answered with 5xx.")
 TABLE_IS_THROTTLED = Kind("A table is throttled", "DynamoDB refused reads or writes of a table.")
+REQUESTS_ARE_REFUSED = Kind("The API refuses many requests", "")  # infra/consumer_api.yaml
 UPLOADS_ARE_DOWN = Kind("No container takes uploads", "")  # infra/large_uploads.yaml
 KINDS = (
     FUNCTION_FAILS,
@@ -91,6 +92,7 @@ KINDS = (
     STREAM_IS_BEHIND,
     API_FAILS,
     TABLE_IS_THROTTLED,
+    REQUESTS_ARE_REFUSED,
     UPLOADS_ARE_DOWN,
 )
 

@@ -53,7 +53,7 @@ _PUSH_REGIONS = frozenset(
 _CERTIFICATES = {
     "CertificateArn": ("DomainName", ""),
     "AdminCertificateArn": ("AdminDomainName", ""),
-    "LargeUploadsCertificateArn": ("DomainName", "us-east-1"),
+    "DistributionCertificateArn": ("DomainName", "us-east-1"),
 }
 """Parameters with a certificate: the parameter with its domain, and its region if it is a fixed one."""
 
@@ -160,10 +160,14 @@ def _check_region(found: Findings, place: Place) -> None:
         found.warnings.append(f"SNS sends no push notifications from {place.region}; everything else works there")
 
 
+def _has_distribution(values: Mapping[str, str]) -> bool:
+    return values.get("LargeUploads") == "container" or values.get("Distribution", "off") != "off"
+
+
 def _check_certificates(found: Findings, client: Clients, place: Place, values: Mapping[str, str]) -> None:
     for parameter, (of_domain, fixed_region) in _CERTIFICATES.items():
         arn, domain = values.get(parameter, ""), values.get(of_domain, "")
-        is_needed = bool(domain) and (not fixed_region or values.get("LargeUploads") == "true")
+        is_needed = bool(domain) and (not fixed_region or _has_distribution(values))
         if is_needed and not arn:
             found.problems.append(f"{of_domain} is {domain}, but {parameter} is empty: request a certificate from ACM")
         elif arn and not domain:
@@ -236,12 +240,12 @@ def _reserved(values: Mapping[str, str]) -> dict[str, int]:
 
 
 def _check_large_uploads(found: Findings, client: Clients, place: Place, values: Mapping[str, str]) -> None:
-    if values.get("LargeUploads") != "true":
+    if values.get("LargeUploads") != "container":
         return
     image = values.get("LargeUploadsImage", "")
     if not image:
         found.problems.append(
-            "LargeUploads needs LargeUploadsImage, an image in the ECR repository"
+            "LargeUploads=container needs LargeUploadsImage, an image in the ECR repository"
             f" {place.stack}-large-uploads (docs/decisions/large-uploads.md)"
         )
     try:
@@ -250,7 +254,7 @@ def _check_large_uploads(found: Findings, client: Clients, place: Place, values:
         if error.response["Error"]["Code"] != "NoSuchEntity":
             raise
         found.problems.append(
-            "LargeUploads is the first use of ECS in this account; make its role, or the first attempt fails:\n"
+            "LargeUploads=container is the first use of ECS in this account; make its role, or the first attempt fails:\n"
             "  aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"
         )
 

@@ -94,18 +94,20 @@ def test_problems_with_a_certificate_are_told_with_the_way_out() -> None:
 def test_each_domain_needs_its_own_certificate_in_its_own_region() -> None:
     services = Services(describe_certificate=issued(HOST, "admin.example.org"))
     large = {
-        "LargeUploads": "true",
+        "LargeUploads": "container",
         "LargeUploadsImage": "image",
-        "LargeUploadsCertificateArn": certificate("us-east-1"),
+        "DistributionCertificateArn": certificate("us-east-1"),
     }
     admin = {"AdminDomainName": "admin.example.org", "AdminCertificateArn": certificate()}
 
     assert with_domain(services, **large, **admin).problems == []
     assert services.regions == [REGION, REGION, "us-east-1"]
-    missing = with_domain(services, LargeUploads="true", LargeUploadsImage="image", AdminCertificateArn=certificate())
+    missing = with_domain(
+        services, LargeUploads="container", LargeUploadsImage="image", AdminCertificateArn=certificate()
+    )
     assert missing.problems == [
         "AdminCertificateArn is given, but AdminDomainName is empty",
-        f"DomainName is {HOST}, but LargeUploadsCertificateArn is empty: request a certificate from ACM",
+        f"DomainName is {HOST}, but DistributionCertificateArn is empty: request a certificate from ACM",
     ]
 
 
@@ -191,9 +193,11 @@ def test_a_region_without_push_is_a_warning() -> None:
 
 def test_the_first_use_of_containers_needs_a_role_and_an_image() -> None:
     services = Services(describe_certificate=GOOD, get_role=refusal("NoSuchEntity", "no"))
-    problems = with_domain(services, LargeUploads="true", LargeUploadsCertificateArn=certificate("us-east-1")).problems
+    problems = with_domain(
+        services, LargeUploads="container", DistributionCertificateArn=certificate("us-east-1")
+    ).problems
 
-    assert "LargeUploads needs LargeUploadsImage" in problems[0]
+    assert "LargeUploads=container needs LargeUploadsImage" in problems[0]
     assert "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com" in problems[1]
 
 

@@ -40,7 +40,7 @@ def test_what_everybody_gets_is_free() -> None:
 def test_every_kind_of_alarm_has_its_entry_in_the_runbook_and_every_entry_its_alarms() -> None:
     assert {kind.heading for kind in KINDS} == HEADINGS
     described = {re.search(r"'(.+)'", alarm["Properties"]["AlarmDescription"])[1] for alarm in ALARMS.values()}  # type: ignore[index]
-    assert described | {alarms.UPLOADS_ARE_DOWN.heading} == HEADINGS
+    assert described | {alarms.UPLOADS_ARE_DOWN.heading, alarms.REQUESTS_ARE_REFUSED.heading} == HEADINGS
 
 
 def test_every_alarm_outside_of_the_generated_ones_is_in_the_runbook() -> None:
