@@ -75,6 +75,7 @@ class World:
     api: InProcessApi = field(default_factory=lambda: _apis()[0])
     admin: InProcessApi = field(default_factory=lambda: _apis()[1])
     people: dict[str, Person] = field(default_factory=dict)
+    _unhandled: list[Any] = field(default_factory=list)
 
     @cached_property
     def pump(self) -> EventPump:
@@ -121,16 +122,16 @@ class World:
         """A fresh challenge, signed."""
         return person.key.sign(self.api.post("/api/v2/Challenges", {}).result)
 
-    def follow_overview(self) -> object:
-        """Hand what is new in the stream of Devices to the overview."""
+    def follow_overview(self) -> Any:
+        """Hand what is new in the stream of Devices to the overview; again what was not handled to the end."""
+        self._unhandled += self._devices.records()
         records = [
-            {
-                "dynamodb": {"SequenceNumber": str(number), "Keys": {}, **record["dynamodb"]},
-                "eventName": record["eventName"],
-            }
-            for number, record in enumerate(self._devices.records())
+            {**record, "dynamodb": {"SequenceNumber": str(number), **record["dynamodb"]}}
+            for number, record in enumerate(self._unhandled)
         ]
-        return changes.follow({"Records": records}, None)
+        answer = changes.follow({"Records": records}, None)
+        self._unhandled = []
+        return answer
 
     def made(self, path: str, body: Any, person: Person | None = None) -> Any:
         """What a POST that must succeed gives."""
