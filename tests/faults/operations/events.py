@@ -205,6 +205,14 @@ def _(world: World) -> Act:
     return _following(world, delete_due)
 
 
+@operation("events: the deletion of an identity that had decomposed before")
+def _(world: World) -> Act:
+    _steps(world, _with_messages(world), [("alice", "Decompose")])
+    world.pump.deliver()
+    given_due(world.alice)
+    return _following(world, delete_due)
+
+
 @operation("events: the deletion of both, and the orphans")
 def _(world: World) -> Act:
     acquainted(world, "bob")
