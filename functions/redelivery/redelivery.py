@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 
+from backbone import metrics
 from backbone.observability import logger
 from functions.redelivery import domain
 from functions.redelivery.domain import FailedEvent
@@ -36,6 +37,8 @@ def redeliver(*, has_time: Callable[[], bool]) -> None:
             count += 1
         if not has_time():
             break
+    if count or buried:  # numbers that are always there would cost money while nothing fails
+        metrics.job_run(done=count, failed=buried)
     logger.info("failed events handed over again", event_id=702830, count=count, failed=buried)
 
 

@@ -26,7 +26,8 @@ def compact_datawallet(event: DatawalletCompactionDue, envelope: EventEnvelope) 
     """Superseded modifications that are a month old go.  May be repeated."""
     with suppress(IdentityIsDeleted):
         discarded = compact(event.identity)
-        logger.info("datawallet compacted", event_id=769524, discarded=discarded)
+        if discarded:
+            logger.info("datawallet compacted", event_id=769524, discarded=discarded)
 
 
 def compact(owner: Address) -> int:

@@ -141,7 +141,9 @@ def _receive(owner: Address, type: str, payload: Mapping[str, str], envelope: Ev
         change = external_events.receive(head, type, dict(payload), cause=envelope.id, now=clock.now())
         # Whoever is named in it must not be deleted at the same time, because then nobody would take the name away.
         named = change.events[0].named
-        return replace(change, witness=store.head(named)) if named else change
+        if named is None or named == owner:
+            return change
+        return replace(change, witness=store.head(named))
 
     _once(decide)
 

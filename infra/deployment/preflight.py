@@ -254,7 +254,7 @@ def _check_large_uploads(found: Findings, client: Clients, place: Place, values:
         if error.response["Error"]["Code"] != "NoSuchEntity":
             raise
         found.problems.append(
-            "LargeUploads=container is the first use of ECS in this account; make its role, or the first attempt fails:\n"
+            "LargeUploads=container is the first use of ECS in this account; make its role, or the first try fails:\n"
             "  aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"
         )
 

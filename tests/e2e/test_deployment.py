@@ -144,10 +144,16 @@ def test_a_stack_is_made_changed_kept_and_removed_by_the_documented_commands(ope
 
 def test_make_passes_on_what_it_is_told() -> None:
     def commands(*arguments: str) -> str:
-        outcome = subprocess.run(["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+        command = ["make", "-n", "--no-print-directory", *arguments]
+        outcome = subprocess.run(command, cwd=ROOT, env=_alone(), capture_output=True, text=True, check=True)
         return " ".join(outcome.stdout.split())
 
     first = commands("deploy", "STACK=s", "DOMAIN=h", "CONFIGURATION=f.json", "OPTIONS=--yes --parameter A=b")
     assert '-m infra.deployment --stack "s" --domain "h" --configuration "f.json" --yes --parameter A=b' in first
     assert commands("deploy", "STACK=s").endswith('-m infra.deployment --stack "s"')
     assert '-m infra.deployment.removal --stack "s" --with-data' in commands("remove", "STACK=s", "OPTIONS=--with-data")
+
+
+def _alone() -> dict[str, str]:
+    """The environment without what `make test` says to a make below it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}

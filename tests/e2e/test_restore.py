@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
+from backbone import dynamodb, payloads
+from backbone.settings import settings
+from cli import aws
 from cli.target import tables_of_services
+from functions.outbox import publisher
+from functions.redelivery import store
 from infra.local.stack import CLIENT_ID, CLIENT_SECRET, LocalStack
 from tests.e2e.conftest import eventually, relate
 from tests.people import Identity
@@ -30,18 +35,19 @@ def own_stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStack]:
     with LocalStack(parameters={"PointInTimeRecovery": "true"}) as running:
         use(running, monkeypatch)
         yield running
+    forget_clients()
 
 
 def use(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Know its tables, as `--stack` would find them; closed for maintenance, because nobody calls it meanwhile."""
-    from backbone import dynamodb, payloads  # what was made for another place is not for this one
-    from backbone.settings import settings
-    from functions.outbox import publisher
-    from functions.redelivery import store
-
     for name, value in {**stack.environment(), "BACKBONE_MAINTENANCE_SECONDS": "60"}.items():
         monkeypatch.setenv(name, value)
-    for cached in (settings, dynamodb.client, payloads.client, publisher.client, store.client):
+    forget_clients()
+
+
+def forget_clients() -> None:
+    """What was made for another place is not for this one."""
+    for cached in (settings, dynamodb.client, payloads.client, publisher.client, store.client, aws.client):
         cached.cache_clear()
 
 

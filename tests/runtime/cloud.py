@@ -25,6 +25,11 @@ class Cloud:
     variables: dict[str, str]
     private_key: dict[str, object]
 
+    def put_failed_event(self, text: str) -> None:
+        """Something that is no event waits for redelivery."""
+        sqs = self.emulator.client("sqs")
+        sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="backbone-failed-events")["QueueUrl"], MessageBody=text)
+
 
 @contextmanager
 def running_cloud() -> Iterator[Cloud]:
@@ -45,6 +50,8 @@ def _fill(emulator: Emulator, private: dict[str, object], public: dict[str, obje
     for service in SERVICES:
         dynamodb.create_table(**table_definition(service, f"{service}-{_RUN}"))
     emulator.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    for name in ("failed-events", "dead-letters"):
+        emulator.client("sqs").create_queue(QueueName=f"backbone-{name}")
     emulator.client("events").create_event_bus(Name="backbone")
     sealed = admin_keys.seal(ADMIN_KEY, name="runtime", now=datetime.now(UTC))
     for name, value, kind in (

@@ -1,9 +1,7 @@
 """What starts a function, in the shapes that AWS's services send."""
 
 import importlib
-import inspect
 import json
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,7 +12,7 @@ from pydantic import BaseModel, JsonValue
 
 from backbone import clock
 from backbone.addresses import Address
-from backbone.consumers import Consumers
+from backbone.consumers import EventHandler
 from backbone.dynamodb import Item, encode
 from backbone.events import EVENTS, DomainEvent, EventEnvelope, carried, farewell
 from backbone.events.relationships import RelationshipTemplateCreated
@@ -33,18 +31,9 @@ _SAMPLES = {Address: ADDRESS, str: "text", int: 1, bool: True, float: 1.0, datet
 def consumed_by(function: Function) -> list[str]:
     """The names of the domain events that the function reacts to, read from its entry point."""
     module, _, name = function.handler.rpartition(".")
-    found = _consumers_in(getattr(importlib.import_module(module), name), depth=4)
-    assert found is not None, f"{function.id} reacts to nothing"
-    return sorted(found.reactions)
-
-
-def _consumers_in(handler: Any, depth: int) -> Consumers | None:
-    if isinstance(handler, Consumers):
-        return handler
-    if not isinstance(handler, types.FunctionType) or depth == 0:
-        return None
-    inner = (_consumers_in(value, depth - 1) for value in inspect.getclosurevars(handler).nonlocals.values())
-    return next((consumers for consumers in inner if consumers), None)
+    handler = getattr(importlib.import_module(module), name)
+    assert isinstance(handler, EventHandler), f"{function.id} reacts to nothing"
+    return sorted(handler.consumers.reactions)
 
 
 def sample(kind: Any) -> Any:
@@ -182,3 +171,14 @@ def custom_resource(kind: str, url: str, **properties: str) -> dict[str, Any]:
 def broken() -> str:
     """The body of a message that nobody can handle, about somebody."""
     return json.dumps({"detail": {**envelope("IdentityDeleted"), "name": "NoSuchEvent", "payload": {"of": ADDRESS}}})
+
+
+def authorization(header: str) -> dict[str, Any]:
+    """What a REST API asks its authorizer before it stores a body."""
+    return {
+        "type": "REQUEST",
+        "methodArn": f"arn:aws:execute-api:{_REGION}:123456789012:abc/api/POST/",
+        "headers": {"Authorization": header, "Host": "localhost"},
+        "stageVariables": {"service": "files", "mount": "/api/v2/Files"},
+        "requestContext": {"requestId": "0", "httpMethod": "POST"},
+    }

@@ -16,7 +16,7 @@ from infra.routes import ADMIN, CONSUMER, HttpApi, endpoints
 from tests.runtime import events, log_rules
 from tests.runtime.cloud import Cloud
 from tests.runtime.conftest import CloudFormation
-from tests.runtime.fleet import Fleet, RuntimeApi, functions
+from tests.runtime.fleet import Fleet, RuntimeApi, functions, signed_token
 from tests.support.api import new_caller
 from tests.support.engine import ADMIN_KEY, TOKEN_KEYS
 
@@ -43,7 +43,7 @@ def test_a_function_works_and_logs_what_it_should(
 def _exercise(fleet: Fleet, function: Function, cloud: Cloud, cloudformation: CloudFormation) -> None:
     start = fleet.invoke(function, {})  # what loads a function ahead of use
     assert (start.error, start.log) == (None, [])
-    for source in function.sources or {"Api"}:
+    for source in function.sources or {"Authorizer" if function.handler.endswith(".authorize") else "Api"}:
         _SOURCES[source](fleet, function, cloud, cloudformation)
     assert len(fleet.outcomes) > 1
     secrets = (SECRET_ID, PASSWORD, ADMIN_KEY * 2, events.CONTENT, "secret-signature")
@@ -112,7 +112,17 @@ def _stream(fleet: Fleet, function: Function, *_: Any) -> None:
     log_rules.check_size(outcome, requests=len(batch["Records"]))
 
 
-def _schedule(fleet: Fleet, function: Function, *_: Any) -> None:
+def _authorizer(fleet: Fleet, function: Function, cloud: Cloud, _: CloudFormation) -> None:
+    for token, effect in (("Bearer eyJhbGciOiJFZERTQSJ9.e30.x", "Deny"), (signed_token(cloud, new_caller()), "Allow")):
+        outcome = fleet.invoke(function, events.authorization(token if effect == "Deny" else f"Bearer {token}"))
+        assert outcome.error is None
+        assert outcome.answer["policyDocument"]["Statement"][0]["Effect"] == effect
+        log_rules.check_size(outcome)
+
+
+def _schedule(fleet: Fleet, function: Function, cloud: Cloud, _: CloudFormation) -> None:
+    if function.id == "Redelivery":  # it tells only of what has failed
+        cloud.put_failed_event(SECRET_ID)
     outcome = fleet.invoke(function, events.schedule())
     assert outcome.error is None
     assert log_rules.metrics(outcome.log)
@@ -138,5 +148,6 @@ _SOURCES = {
     "Schedule": _schedule,
     "ScheduleV2": _schedule,
     "EventBridgeRule": _bus,
+    "Authorizer": _authorizer,
     "CloudFormation": _custom_resource,
 }
