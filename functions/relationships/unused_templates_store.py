@@ -37,10 +37,13 @@ class UnusedTemplateStore:
         """
         template = {"pk": removed.template_id, "sk": "T"}
         found = self._table.get(template)
-        if found is None or "expiresAt" not in found or "ttl" in found:
+        if found is None or "expiresAt" not in found:
             return
         allocations = self._allocations(removed)
         if any("relationships" in allocation for allocation in allocations):
+            return
+        if "ttl" in found:  # an earlier attempt may have broken off after it
+            self._end(allocations, {"ttl": found["ttl"]})
             return
         expired_at = clock.parse(found["expiresAt"])
         if now < expired_at + IN_FLIGHT:
@@ -55,8 +58,13 @@ class UnusedTemplateStore:
             self._table.update(
                 template, "SET #ttl = :ttl", ends, condition="attribute_exists(pk) AND attribute_not_exists(used)"
             )
-            for allocation in allocations:
-                key = {"pk": allocation["pk"], "sk": allocation["sk"]}
+            self._end(allocations, ends)
+
+    def _end(self, allocations: list[Item], ends: Item) -> None:
+        """They go when their template goes."""
+        for allocation in allocations:
+            key = {"pk": allocation["pk"], "sk": allocation["sk"]}
+            if "ttl" not in allocation:
                 with suppress(ConditionFailed):
                     unused = "attribute_exists(pk) AND attribute_not_exists(relationships)"
                     self._table.update(key, "SET #ttl = :ttl", ends, condition=unused)

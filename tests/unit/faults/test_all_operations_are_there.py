@@ -57,6 +57,7 @@ def _commands(group: object, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # it runs through all operations with events
 def test_every_reaction_of_every_consumer_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: set[tuple[str, str]] = set()
 

@@ -1,6 +1,7 @@
 """Templates whose relationships have gone.  Contract: relationships.md §7; admin-api.md §15.3."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from backbone.readmodels.relationships import relationship_key, table
 from functions.relationships import consumers
 from functions.relationships.unused_templates_store import IN_FLIGHT, UnusedTemplateStore
 from tests.support.api import InProcessApi
+from tests.support.crashes import died, until_it_lives
 from tests.unit.relationships.scenes import (
     NOT_FOUND,
     Two,
@@ -80,6 +82,23 @@ def test_a_template_goes_when_its_last_relationship_has_gone(
     at(monkeypatch, a_month_later)
     assert fetch(api, template, user).error == NOT_FOUND  # the exemption was that of the relationship (§4.2)
     assert fetch(api, template, owner).error == NOT_FOUND
+
+
+def test_a_crash_between_any_two_calls_only_delays_it(api: InProcessApi) -> None:
+    """No allocation stays behind for ever: it names an identity."""
+    for call in until_it_lives():
+        owner, user = active_caller(), active_caller()
+        template = given_template(api, owner, expiresAt=in_the_future(hours=1))
+        relationship = given_relationship_with(api, template, owner, user)
+        give_up(relationship)
+        removed, later = remove(relationship), clock.now() + A_MONTH
+
+        has_died = died(call, partial(react, removed, now=later))
+        react(removed, now=later)
+
+        assert None not in ends(template).values(), f"died before call {call}"
+        if not has_died:
+            break
 
 
 def test_it_stays_while_another_relationship_uses_it(api: InProcessApi, monkeypatch: pytest.MonkeyPatch) -> None:
