@@ -11,6 +11,7 @@ from backbone.events import DomainEvent, EventEnvelope, carried_by
 from backbone.events.messages import MessageCreated, MessageRecipient
 from backbone.events.relationships import RelationshipStatusChanged
 from backbone.ids import MessageId
+from backbone.readmodels import relationships
 from backbone.settings import settings
 from functions.push.consumers import consumers as push
 from functions.relationships.relationship import Relationship, Status
@@ -86,6 +87,11 @@ def test_a_message_that_is_held_back_is_told_when_it_can_be_fetched(api: InProce
         peer=sender.address,
         was_due_to_identity_deletion=False,
         audit_position=2,
+    )
+    relationships.table().update(
+        relationships.relationship_key(relationship.id),
+        "SET #status = :status ADD revision :one",
+        {"status": "Active", "one": 1},
     )
     happens(accepted, to=receiver)
 
