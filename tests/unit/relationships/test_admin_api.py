@@ -171,8 +171,8 @@ def test_templates_and_allocations_are_no_relationships(admin: InProcessApi, api
 @pytest.mark.local_dynamodb
 @pytest.mark.slow
 def test_a_page_costs_the_same_wherever_it_is(local_dynamodb: None) -> None:
-    """data-model.md, relationships: Admin: list: 0.5 RCU per 4 KB of the indexes, 1 RCU for each that is old enough to be
-    over, and 3 RCU for each of the page"""
+    """data-model.md, relationships: Admin: list: 0.5 RCU per 4 KB of the indexes, 1 RCU for each that is old enough to
+    be over, and 3 RCU for each of the page"""
     admin, owner = InProcessApi(["relationships"], admin=True), new_caller()
     given_relationships(owner, 60)
 
