@@ -72,6 +72,18 @@ def resources(
     return list(_Stack(root / main, {"DidDomainName": "backbone.example.org", **(parameters or {})}, "").opened())
 
 
+def rights_of(role: Resource) -> Iterator[tuple[str, str]]:
+    """Each action with each resource that the statements of a role's own policies allow."""
+    for policy in role.properties.get("Policies", []):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            for action in _listed(statement["Action"]):
+                yield from ((action, resource) for resource in _listed(statement["Resource"]))
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
 class _Stack:
     """One template with its parameters."""
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.build import ROOT
-from infra.deployed import Resource, resources
+from infra.deployed import Resource, resources, rights_of
 
 _EVERYTHING = {
     "AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms",
@@ -77,15 +77,8 @@ def _of_function(function: Resource, roles: dict[str, Resource]) -> Iterator[str
     kept = ("Handler", "MemorySize", "Timeout", "Runtime", "Architectures", "TracingConfig")
     yield f"function {name} {_rest({key: properties[key] for key in kept if key in properties})}"
     role = roles[str(properties["Role"]).removesuffix(".Arn>").removesuffix(">").rsplit("/", 1)[-1].lstrip("<")]
-    for policy in role.properties.get("Policies", []):
-        for statement in policy["PolicyDocument"]["Statement"]:
-            for action in _listed(statement["Action"]):
-                yield from (f"right {name} {action} {one}" for one in _listed(statement["Resource"]))
+    yield from (f"right {name} {action} {resource}" for action, resource in rights_of(role))
     yield from (f"right {name} as in {managed}" for managed in role.properties.get("ManagedPolicyArns", []))
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _function_name(reference: str, deployed: list[Resource]) -> str:

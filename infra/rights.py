@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from infra.build import ROOT
-from infra.deployed import ACCOUNT, REGION, STACK, Resource, resources
+from infra.deployed import ACCOUNT, REGION, STACK, Resource, resources, rights_of
 
 PAGE = ROOT / "docs" / "rights.md"
 _HEAD = """# Rights
@@ -48,10 +48,8 @@ def _rows() -> Iterator[tuple[str, str, str]]:
 
 def _rights(role: Resource) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    for policy in role.properties.get("Policies", []):
-        for statement in policy["PolicyDocument"]["Statement"]:
-            for resource in _listed(statement["Resource"]):
-                found[_short(resource)].update(_listed(statement["Action"]))
+    for action, resource in rights_of(role):
+        found[_short(resource)].add(action)
     return found
 
 
@@ -60,10 +58,6 @@ def _short(name: str) -> str:
     for common in ("arn:aws:", f"{REGION}:", f"{ACCOUNT}:", f"-{ACCOUNT}", f"-{REGION}", f"{STACK}-", f"{STACK}/"):
         name = name.replace(common, "")
     return name
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return value if isinstance(value, list) else [value]
 
 
 def main() -> None:
